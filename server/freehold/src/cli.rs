@@ -1,0 +1,144 @@
+//! The command line: every subcommand and its arguments, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The coding assistant that you own: autocomplete by a local model, in every editor.
+#[derive(Debug, Parser)]
+#[command(name = "freehold", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Language server on standard input and output; an editor starts it
+    Lsp(LspArguments),
+    /// Engine process: holds the model; started on demand, ends when idle
+    Engine(EngineArguments),
+    /// Open the engine to other tools on a loopback port, with a token
+    Serve(ServeArguments),
+    /// List, get, add, remove and choose models
+    Models(ModelsArguments),
+    /// Print the suggestion at a place in a file
+    Complete(CompleteArguments),
+    /// Say what is installed, what is wrong and how to mend it
+    Doctor(DoctorArguments),
+    /// Measure this machine
+    Bench(BenchArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct LspArguments {}
+
+#[derive(Debug, Args)]
+pub struct EngineArguments {
+    /// Answer from this script instead of a model (for tests)
+    #[arg(long, value_name = "FILE")]
+    pub scripted: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Loopback port; 0 takes any free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsArguments {
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models that Freehold knows and those that are installed
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a model of the catalogue
+    Get {
+        /// Name, as `freehold models list` shows it
+        name: String,
+        /// Accept the licence without being asked
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Add a GGUF file that is already on this machine
+    Add {
+        /// The file; it is linked, not copied, when that can be done
+        file: PathBuf,
+        /// Name to give it; else that of the catalogue or of the file
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Remove an installed model
+    Remove {
+        /// Name, as `freehold models list` shows it
+        name: String,
+    },
+    /// Choose the model that completes code
+    Use {
+        /// Name, as `freehold models list` shows it
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct CompleteArguments {
+    /// Where: line and column count from 1, the column in characters
+    #[arg(value_name = "FILE:LINE:COL")]
+    pub place: String,
+    /// Print JSON with usage and times
+    #[arg(long)]
+    pub json: bool,
+    /// Use this installed model instead of the chosen one
+    #[arg(long)]
+    pub model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Prompt and generation tokens per second
+    Engine {
+        /// Installed model; else the chosen one
+        #[arg(long)]
+        model: Option<String>,
+        /// GGUF file to measure instead of an installed model
+        #[arg(long, conflicts_with = "model")]
+        file: Option<PathBuf>,
+        /// Threads; else as many as the engine itself would use
+        #[arg(long)]
+        threads: Option<u32>,
+        /// Tokens of the prompt
+        #[arg(long, default_value_t = 512)]
+        prompt_tokens: u32,
+        /// Tokens to generate
+        #[arg(long, default_value_t = 128)]
+        generated_tokens: u32,
+        /// Repetitions
+        #[arg(long, default_value_t = 5)]
+        repetitions: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,1 @@
+//! The world as a trait: files, processes, environment, clock; real and in memory.

@@ -1,0 +1,1 @@
+//! The engine contract fulfilled over HTTP by OpenAI-compatible servers.

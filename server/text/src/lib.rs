@@ -1,0 +1,1 @@
+//! Documents, versions, positions and edits; knows neither files nor LSP nor models.

@@ -1,0 +1,3 @@
+//! Setup, test, tidy and packaging: `cargo xtask`.
+
+fn main() {}
