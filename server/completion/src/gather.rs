@@ -1,0 +1,239 @@
+//! What the model shall see of a document, and what the finisher must know of the place.
+
+use std::ops::Range;
+
+use crate::decide::{floor_to_character, is_place};
+use crate::languages::{Language, language};
+use crate::scan::{Scanner, opener};
+use crate::{Document, Selected};
+
+/// Tokens before the cursor: as many as llama.cpp's own editor plugins really get to their server, which is
+/// about seventy-five lines of ordinary code.
+const PREFIX_TOKENS_MAX: u32 = 768;
+
+/// Tokens after the cursor. They are evaluated anew for every key, so they are the dear ones; what
+/// guides the model are the next lines, and these hold about twenty.
+const SUFFIX_TOKENS_MAX: u32 = 192;
+
+/// Tokens that the format, the path and the answer need besides.
+const OTHER_TOKENS: u32 = 256;
+
+/// Bytes of source code to a token: 3.2 to 3.7 for code with the vocabularies of Qwen and StarCoder; the
+/// lower bound, so that the budget holds.
+const BYTES_PER_TOKEN: usize = 3;
+
+/// The window's start moves in steps of this share of the text before the cursor, so that it stays where
+/// it is, and the engine's cache with it, for many keys and lines.
+const WINDOW_STEP_SHARE: usize = 4;
+
+/// So much text around the cursor is scanned for open brackets: about a millisecond's work.
+const SCAN_BYTES_MAX: usize = 256 * 1024;
+
+/// How much of a document the model may see. Tokens are estimated from bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Tokens of text before the cursor, at most.
+    pub prefix_tokens_max: u32,
+    /// Tokens of text after the cursor, at most.
+    pub suffix_tokens_max: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            prefix_tokens_max: PREFIX_TOKENS_MAX,
+            suffix_tokens_max: SUFFIX_TOKENS_MAX,
+        }
+    }
+}
+
+impl Budget {
+    /// The usual budget, or less if a context of `context_tokens` does not hold it; zero is for unknown.
+    #[must_use]
+    pub fn for_context(context_tokens: u32) -> Self {
+        let usual = Self::default();
+        if context_tokens == 0 {
+            return usual;
+        }
+        let room = context_tokens.saturating_sub(OTHER_TOKENS);
+        let suffix_tokens_max = usual.suffix_tokens_max.min(room / 4);
+        Self {
+            prefix_tokens_max: usual.prefix_tokens_max.min(room - suffix_tokens_max),
+            suffix_tokens_max,
+        }
+    }
+
+    fn prefix_bytes_max(self) -> usize {
+        self.prefix_tokens_max as usize * BYTES_PER_TOKEN
+    }
+
+    fn suffix_bytes_max(self) -> usize {
+        self.suffix_tokens_max as usize * BYTES_PER_TOKEN
+    }
+}
+
+/// What is known of the place where a suggestion is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    /// The text before the cursor, lines ended by `\n`; with what is selected in the popup, as if inserted.
+    pub prefix: String,
+    /// The text after the cursor, lines ended by `\n`.
+    pub suffix: String,
+    /// Where the document lies, relative to its workspace.
+    pub path: String,
+    /// The name of the workspace.
+    pub workspace: String,
+    /// Text that the suggestion begins with: what is selected in the popup.
+    pub(crate) selected: String,
+    /// What the suggestion replaces, in bytes of the document.
+    pub(crate) replaced: Range<usize>,
+    /// Whether the document's lines end with CR LF.
+    pub(crate) carriage_returns: bool,
+    /// How the brackets stand at the cursor.
+    pub(crate) scanner: Scanner,
+    /// How many brackets were open where the cursor's line begins.
+    pub(crate) line_depth: usize,
+    /// Brackets open at the cursor that nothing after it closes.
+    pub(crate) closers_wanted: usize,
+}
+
+/// Takes out of `document` what the model shall see for a suggestion at `offset_bytes`.
+///
+/// A place that does not exist is taken for the nearest before it. A selection must lie around the place.
+#[must_use]
+pub fn gather(
+    document: &Document,
+    offset_bytes: usize,
+    selected: Option<&Selected>,
+    budget: &Budget,
+) -> Context {
+    let text = document.text;
+    let offset_bytes = floor_to_character(text, offset_bytes);
+    let selected = selected.filter(|selected| {
+        let range = &selected.range;
+        range.start <= offset_bytes
+            && offset_bytes <= range.end
+            && is_place(text, range.start)
+            && is_place(text, range.end)
+    });
+    let replaced = selected.map_or(offset_bytes..offset_bytes, |selected| selected.range.clone());
+    let selected = selected
+        .map(|selected| plain_lines(&selected.text))
+        .unwrap_or_default();
+
+    let start = window_start(text, replaced.start, budget.prefix_bytes_max());
+    let end = window_end(text, replaced.end, budget.suffix_bytes_max());
+    let mut prefix = plain_lines(&text.byte_slice(start..replaced.start).to_string());
+    prefix.push_str(&selected);
+    let suffix = plain_lines(&text.byte_slice(replaced.end..end).to_string());
+    let brackets = Brackets::around(document, &replaced, &selected);
+    Context {
+        prefix,
+        suffix,
+        path: document.path.to_owned(),
+        workspace: document.workspace.to_owned(),
+        selected,
+        replaced,
+        carriage_returns: uses_carriage_returns(text, offset_bytes),
+        scanner: brackets.scanner,
+        line_depth: brackets.line_depth,
+        closers_wanted: brackets.closers_wanted,
+    }
+}
+
+/// Where the window begins: at the start of a line, at a place that hardly moves with the cursor.
+fn window_start(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
+    if cursor <= bytes_max {
+        return 0;
+    }
+    let earliest = cursor - bytes_max;
+    let step = (bytes_max / WINDOW_STEP_SHARE).max(1);
+    let stable = earliest.next_multiple_of(step).min(cursor);
+    let at = floor_to_character(text, stable);
+    let line = text.byte_to_line(at);
+    if text.line_to_byte(line) == at {
+        return at;
+    }
+    let next_line = text.line_to_byte(line + 1);
+    // A line longer than a step is cut: less than half of the window would be left.
+    if next_line <= at + step && next_line <= cursor {
+        next_line
+    } else {
+        at
+    }
+}
+
+/// Where the window ends: at the end of a line if there is one within reach.
+fn window_end(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
+    let latest = cursor + bytes_max;
+    if latest >= text.len_bytes() {
+        return text.len_bytes();
+    }
+    let latest = floor_to_character(text, latest);
+    let line_start = text.line_to_byte(text.byte_to_line(latest));
+    if line_start > cursor {
+        line_start
+    } else {
+        latest.max(cursor)
+    }
+}
+
+/// How the brackets stand around a place.
+struct Brackets {
+    scanner: Scanner,
+    line_depth: usize,
+    closers_wanted: usize,
+}
+
+impl Brackets {
+    fn around(document: &Document, replaced: &Range<usize>, selected: &str) -> Self {
+        let text = document.text;
+        let language: &'static Language = language(document.language);
+        let line_start = text.line_to_byte(text.byte_to_line(replaced.start));
+        let start = floor_to_character(text, line_start.saturating_sub(SCAN_BYTES_MAX));
+        let mut scanner = Scanner::new(language);
+        scanner.scan(&text.byte_slice(start..line_start).to_string());
+        let line_depth = scanner.depth();
+        let line_from =
+            floor_to_character(text, replaced.start.saturating_sub(SCAN_BYTES_MAX)).max(line_start);
+        scanner.scan(&text.byte_slice(line_from..replaced.start).to_string());
+        scanner.scan(selected);
+
+        let end = floor_to_character(text, replaced.end + SCAN_BYTES_MAX);
+        let mut after = scanner.without_open();
+        after.scan(&text.byte_slice(replaced.end..end).to_string());
+        let mut open = scanner.open().to_vec();
+        for &closer in after.unmatched() {
+            if let Some(at) = open.iter().rposition(|&bracket| bracket == opener(closer)) {
+                open.remove(at);
+            }
+        }
+        // What lies beyond the scanned text is taken to be in balance.
+        let closers_wanted = if end == text.len_bytes() { open.len() } else { 0 };
+        Self {
+            scanner,
+            line_depth,
+            closers_wanted,
+        }
+    }
+}
+
+/// Whether the line at `offset_bytes`, or the first, ends with CR LF.
+fn uses_carriage_returns(text: &ropey::Rope, offset_bytes: usize) -> bool {
+    let here = text.byte_to_line(offset_bytes);
+    [here, 0].into_iter().any(|line| {
+        let slice = text.line(line);
+        slice.len_bytes() >= 2
+            && slice.byte(slice.len_bytes() - 2) == b'\r'
+            && slice.byte(slice.len_bytes() - 1) == b'\n'
+    })
+}
+
+/// `text` with every line ended by `\n` alone: the model knows no other ending as well.
+fn plain_lines(text: &str) -> String {
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text.to_owned()
+    }
+}
