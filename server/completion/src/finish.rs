@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::cut::{cut, doubled_indentation};
+use crate::filters::{Draft, FILTERS};
 use crate::{Context, Shape};
 
 /// A text to offer, and what it replaces.
@@ -27,8 +29,9 @@ pub enum Progress {
 pub struct Finisher {
     context: Context,
     shape: Shape,
-    text: String,
+    generated: String,
     end: Option<usize>,
+    length_reached: bool,
 }
 
 impl Finisher {
@@ -38,21 +41,19 @@ impl Finisher {
         Self {
             context: context.clone(),
             shape,
-            text: String::new(),
+            generated: String::new(),
             end: None,
+            length_reached: false,
         }
     }
 
     /// Takes the next piece of text; says whether more is wanted.
     pub fn push(&mut self, piece: &str) -> Progress {
-        if self.end.is_some() {
-            return Progress::Stop;
+        if self.end.is_none() {
+            // Models write the line endings they have seen in training, whatever the prompt has.
+            self.generated.push_str(&piece.replace('\r', ""));
+            self.end = cut(&self.context, self.shape, self.text(), false).end;
         }
-        self.text.push_str(piece);
-        self.end = match self.shape {
-            Shape::Line => self.text.find('\n'),
-            Shape::Block => self.text.find("\n\n"),
-        };
         if self.end.is_some() {
             Progress::Stop
         } else {
@@ -60,17 +61,27 @@ impl Finisher {
         }
     }
 
-    /// Says that the generation ended because it had reached its length, not its end.
-    pub fn length_reached(&mut self) {}
+    /// Says that the generation ended because it had reached its length, not its end: so its last line is
+    /// not whole.
+    pub fn length_reached(&mut self) {
+        self.length_reached = true;
+    }
 
     /// Makes a suggestion of what came, if anything worth showing did.
     #[must_use]
     pub fn finish(self) -> Option<Suggestion> {
-        let text = self.text[..self.end.unwrap_or(self.text.len())].trim_end();
-        if text.is_empty() {
+        let mut draft = Draft {
+            text: self.text()[..self.end()].to_owned(),
+            covered_bytes: 0,
+        };
+        for (_, filter) in FILTERS {
+            filter(&self.context, self.shape, &mut draft);
+        }
+        if draft.text.trim().is_empty() {
             return None;
         }
-        let text = format!("{}{text}", self.context.selected);
+        let Range { start, end } = self.context.replaced;
+        let text = self.context.selected + &draft.text;
         let text = if self.context.carriage_returns {
             text.replace('\n', "\r\n")
         } else {
@@ -78,7 +89,27 @@ impl Finisher {
         };
         Some(Suggestion {
             text,
-            range: self.context.replaced,
+            range: start..end + draft.covered_bytes,
         })
+    }
+
+    /// What was generated, without indentation that stands before the cursor already.
+    fn text(&self) -> &str {
+        &self.generated[doubled_indentation(&self.context, &self.generated)..]
+    }
+
+    /// Where the text ends.
+    fn end(&self) -> usize {
+        if let Some(end) = self.end {
+            return end;
+        }
+        let cut = cut(&self.context, self.shape, self.text(), !self.length_reached);
+        let length = self.text().len();
+        match cut.end {
+            Some(end) => end,
+            // A line that was cut in the middle is worth less than none, unless it is all there is.
+            None if self.length_reached && cut.safe_end > 0 => cut.safe_end,
+            None => length,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::decide::{floor_to_character, is_place};
 use crate::languages::{Language, language};
 use crate::scan::{Scanner, opener};
-use crate::{Document, Selected};
+use crate::{Document, Selected, lines};
 
 /// Tokens before the cursor: as many as llama.cpp's own editor plugins really get to their server, which is
 /// about seventy-five lines of ordinary code.
@@ -94,7 +94,29 @@ pub struct Context {
     /// How many brackets were open where the cursor's line begins.
     pub(crate) line_depth: usize,
     /// Brackets open at the cursor that nothing after it closes.
-    pub(crate) closers_wanted: usize,
+    pub(crate) closers_wanted: Vec<char>,
+}
+
+impl Context {
+    /// The cursor's line up to the cursor.
+    pub(crate) fn line_before(&self) -> &str {
+        lines::last(&self.prefix)
+    }
+
+    /// The cursor's line from the cursor on.
+    pub(crate) fn line_after(&self) -> &str {
+        lines::first(&self.suffix)
+    }
+
+    /// The nearest line with text above the cursor's.
+    pub(crate) fn previous_line(&self) -> Option<&str> {
+        lines::previous_with_text(&self.prefix)
+    }
+
+    /// The nearest line with text below the cursor's.
+    pub(crate) fn next_line(&self) -> Option<&str> {
+        lines::next_with_text(&self.suffix)
+    }
 }
 
 /// Takes out of `document` what the model shall see for a suggestion at `offset_bytes`.
@@ -149,7 +171,13 @@ fn window_start(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
     let earliest = cursor - bytes_max;
     let step = (bytes_max / WINDOW_STEP_SHARE).max(1);
     let stable = earliest.next_multiple_of(step).min(cursor);
-    let at = floor_to_character(text, stable);
+    // At or after the stable place, so that the budget holds.
+    let before = floor_to_character(text, stable);
+    let at = if before == stable {
+        before
+    } else {
+        text.char_to_byte(text.byte_to_char(stable) + 1)
+    };
     let line = text.byte_to_line(at);
     if text.line_to_byte(line) == at {
         return at;
@@ -182,7 +210,7 @@ fn window_end(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
 struct Brackets {
     scanner: Scanner,
     line_depth: usize,
-    closers_wanted: usize,
+    closers_wanted: Vec<char>,
 }
 
 impl Brackets {
@@ -209,7 +237,7 @@ impl Brackets {
             }
         }
         // What lies beyond the scanned text is taken to be in balance.
-        let closers_wanted = if end == text.len_bytes() { open.len() } else { 0 };
+        let closers_wanted = if end == text.len_bytes() { open } else { Vec::new() };
         Self {
             scanner,
             line_depth,

@@ -20,10 +20,45 @@ pub struct Language {
     pub indented: bool,
     /// Whether tags nest, so that `</` closes like a bracket.
     pub tags: bool,
+    /// Whether it is written for people: so a line needs no other to be whole.
+    pub prose: bool,
     /// Words that begin the last line of a block, such as `end`.
     pub closing_words: Vec<String>,
     /// Words that begin a line which goes on with the statement before it, such as `else`.
     pub continuing_words: Vec<String>,
+    /// First bytes of all that changes how code is scanned.
+    #[serde(skip)]
+    marks: Marks,
+}
+
+/// A set of bytes.
+#[derive(Debug, Clone, PartialEq)]
+struct Marks([bool; 256]);
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self([false; 256])
+    }
+}
+
+impl Language {
+    /// Whether a bracket, string or comment may begin with `byte`.
+    pub fn is_mark(&self, byte: u8) -> bool {
+        self.marks.0[usize::from(byte)]
+    }
+
+    fn gather_marks(&mut self) {
+        let strings = self.strings.iter().map(|quotes| &quotes.open);
+        let opens = self
+            .line_comments
+            .iter()
+            .chain(self.block_comments.iter().map(|(open, _)| open))
+            .chain(strings);
+        let firsts = opens.filter_map(|open| open.bytes().next());
+        for byte in firsts.chain(*b"()[]{}") {
+            self.marks.0[usize::from(byte)] = true;
+        }
+    }
 }
 
 /// How one kind of string is written.
@@ -63,11 +98,17 @@ struct Table {
     language: Vec<Language>,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| match toml::from_str(include_str!("../languages.toml")) {
-    Ok(table) => table,
-    // The text is part of the program and a test reads it.
-    Err(error) => unreachable!("the table of languages does not parse: {error}"),
-});
+static TABLE: LazyLock<Table> =
+    LazyLock::new(
+        || match toml::from_str::<Table>(include_str!("../languages.toml")) {
+            Ok(mut table) => {
+                table.language.iter_mut().for_each(Language::gather_marks);
+                table
+            }
+            // The text is part of the program and a test reads it.
+            Err(error) => unreachable!("the table of languages does not parse: {error}"),
+        },
+    );
 
 /// What is known of the language called `id`; for an unknown one, what most languages share.
 pub fn language(id: &str) -> &'static Language {

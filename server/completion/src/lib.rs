@@ -7,7 +7,9 @@
 //! 3. [`render`] writes it down as the model's infill format demands;
 //! 4. [`Finisher`] ends the generation as soon as the code says so, and tidies what came.
 
+mod cut;
 mod decide;
+mod filters;
 mod finish;
 mod gather;
 mod languages;

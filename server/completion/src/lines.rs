@@ -52,3 +52,12 @@ pub fn letters(line: &str) -> usize {
         .filter(|character| character.is_alphanumeric())
         .count()
 }
+
+/// A line this long is the same line also where it is indented otherwise.
+const UNMISTAKABLE_BYTES: usize = 20;
+
+/// Whether a reader would take the two lines for the same: same text and indentation, or much same text.
+pub fn same_line(one: &str, other: &str) -> bool {
+    let text = one.trim();
+    text == other.trim() && (indentation(one) == indentation(other) || text.len() >= UNMISTAKABLE_BYTES)
+}

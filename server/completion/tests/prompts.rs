@@ -1,0 +1,180 @@
+//! The prompt of every format in the catalogue, byte for byte, and what a window holds.
+
+use std::fmt::Write;
+
+use completion::{Budget, Document, Shape, gather, render};
+use engine::catalogue::Catalogue;
+use engine::{Request, Segment};
+use expect_test::{Expect, expect, expect_file};
+use ropey::Rope;
+
+/// A document whose every part could be taken for a control token.
+const TEXT: &str =
+    "# <|fim_middle|> [SUFFIX]\ndef area(r):\n    return$0\n\nprint(area(2))  # <|endoftext|>\n";
+
+fn prompt(text: &str, shape: Shape, format: &str) -> Request {
+    let offset_bytes = text.find("$0").expect("the text marks the cursor");
+    let rope = Rope::from_str(&text.replace("$0", ""));
+    let document = Document {
+        text: &rope,
+        path: "src/<fim_suffix>.py",
+        language: "python",
+        workspace: "circles",
+    };
+    let context = gather(&document, offset_bytes, None, &Budget::default());
+    render(&context, shape, &Catalogue::builtin().fim[format])
+}
+
+fn shown(request: &Request) -> String {
+    let mut text = String::new();
+    for segment in &request.prompt {
+        match segment {
+            Segment::Token(token) => writeln!(text, "token {token}"),
+            Segment::Text(plain) => writeln!(text, "text  {plain:?}"),
+            Segment::Template(template) => writeln!(text, "TEMPLATE {template:?}"),
+        }
+        .expect("a string takes all");
+    }
+    writeln!(
+        text,
+        "stop  {:?} {:?}, {} tokens",
+        request.stop.tokens, request.stop.texts, request.tokens_max
+    )
+    .expect("a string takes all");
+    text
+}
+
+#[test]
+fn every_format_is_written_as_its_model_was_trained() {
+    let mut all = String::new();
+    for name in Catalogue::builtin().fim.keys() {
+        let shown = shown(&prompt(TEXT, Shape::Block, name));
+        writeln!(all, "{name}\n{shown}").expect("a string takes all");
+    }
+    expect_file!["prompts.txt"].assert_eq(&all);
+}
+
+#[test]
+fn nothing_of_a_document_becomes_a_control_token() {
+    let catalogue = Catalogue::builtin();
+    for name in catalogue.fim.keys() {
+        // Each document text is quoted whole, control tokens and all.
+        let request = prompt(TEXT, Shape::Line, name);
+        let texts: String = request
+            .prompt
+            .iter()
+            .filter_map(|s| {
+                if let Segment::Text(text) = s {
+                    Some(text.as_str())
+                } else {
+                    None
+                }
+            })
+            .collect();
+        assert!(texts.contains("# <|fim_middle|> [SUFFIX]\n"), "{name}");
+        assert!(texts.contains("# <|endoftext|>\n"), "{name}");
+        assert!(
+            !request
+                .prompt
+                .iter()
+                .any(|segment| matches!(segment, Segment::Template(_))),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_line_ends_with_its_line() {
+    check_line(&expect![[r#"
+        token <|repo_name|>
+        text  "circles\n"
+        token <|file_sep|>
+        text  "src/<fim_suffix>.py\n"
+        token <|fim_prefix|>
+        text  "print("
+        token <|fim_suffix|>
+        text  ")"
+        token <|fim_middle|>
+        stop  ["<|endoftext|>", "<|fim_pad|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|repo_name|>", "<|im_start|>", "<|im_end|>"] ["\n"], 64 tokens
+    "#]]);
+}
+
+fn check_line(expected: &Expect) {
+    expected.assert_eq(&shown(&prompt("print($0)", Shape::Line, "qwen")));
+}
+
+/// A document of numbered lines of twenty bytes each.
+fn numbered(lines: usize) -> String {
+    (0..lines)
+        .map(|line| format!("line_number_{line:06}()\n"))
+        .collect()
+}
+
+fn window(text: &str, offset_bytes: usize) -> (String, String) {
+    let rope = Rope::from_str(text);
+    let document = Document {
+        text: &rope,
+        path: "a",
+        language: "python",
+        workspace: "w",
+    };
+    let context = gather(
+        &document,
+        offset_bytes,
+        None,
+        &Budget {
+            prefix_tokens_max: 200,
+            suffix_tokens_max: 50,
+        },
+    );
+    (context.prefix, context.suffix)
+}
+
+#[test]
+fn a_window_keeps_to_its_budget_and_to_whole_lines() {
+    let text = numbered(1000);
+    for offset_bytes in (0..text.len()).step_by(97) {
+        let (prefix, suffix) = window(&text, offset_bytes);
+        assert!(
+            prefix.len() <= 600 && suffix.len() <= 150,
+            "{} and {}",
+            prefix.len(),
+            suffix.len()
+        );
+        assert!(
+            prefix.is_empty() || offset_bytes < 600 || prefix.starts_with("line_"),
+            "{prefix:?}"
+        );
+        assert!(suffix.is_empty() || suffix.ends_with('\n'), "{suffix:?}");
+        assert!(offset_bytes < 600 || prefix.len() >= 400, "{}", prefix.len());
+        assert!(text.contains(&(prefix + &suffix)));
+    }
+}
+
+#[test]
+fn the_start_of_a_window_stays_where_it_is_while_a_line_is_typed() {
+    let text = numbered(1000);
+    let mut starts = 0;
+    let mut last = None;
+    // As many keys as ten lines have.
+    for offset_bytes in 10_000..10_210 {
+        let (prefix, _) = window(&text, offset_bytes);
+        let start = offset_bytes - prefix.len();
+        starts += usize::from(last.replace(start) != Some(start));
+    }
+    assert!(starts <= 3, "the start moved {starts} times in 210 keys");
+}
+
+#[test]
+fn a_window_is_cut_between_characters_where_there_are_no_lines() {
+    let text = "ä".repeat(5000);
+    let (prefix, suffix) = window(&text, 5001);
+    assert_eq!((prefix.len() / 2 * 2, suffix.len()), (prefix.len(), 150));
+    assert!(prefix.len() > 400 && prefix.len() <= 600, "{}", prefix.len());
+}
+
+#[test]
+fn the_model_sees_no_carriage_returns() {
+    let (prefix, suffix) = window("one\r\ntwo\r\nthree\rfour", 7);
+    assert_eq!((prefix.as_str(), suffix.as_str()), ("one\ntw", "o\nthree\nfour"));
+}

@@ -1,0 +1,153 @@
+//! What holds whatever stands in a document and whatever a model writes.
+
+use completion::{
+    Budget, Decision, Document, Finisher, Progress, Selected, Shape, Suggestion, Trigger, decide, gather,
+};
+use proptest::prelude::*;
+use ropey::Rope;
+
+const LANGUAGES: &[&str] = &[
+    "python",
+    "rust",
+    "typescript",
+    "typescriptreact",
+    "c",
+    "html",
+    "lua",
+    "markdown",
+    "unknown",
+];
+
+/// Pieces that make up text: those which matter to the finisher more often than others.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        6 => Just("\n"), 2 => Just("\n    "), 1 => Just("\n        "), 1 => Just("\r\n"), 1 => Just("\n\n"),
+        2 => Just("("), 2 => Just(")"), 2 => Just("{"), 2 => Just("}"), 1 => Just("["), 1 => Just("]"),
+        1 => Just("\""), 1 => Just("'"), 1 => Just("\"\"\""), 1 => Just("`"), 1 => Just("\\"),
+        1 => Just("//"), 1 => Just("#"), 1 => Just("/*"), 1 => Just("*/"), 1 => Just("</p>"), 1 => Just("r#\""),
+        3 => Just("return total"), 3 => Just("call(x)"), 2 => Just("else:"), 2 => Just("name"), 2 => Just(" "),
+        1 => Just(";"), 1 => Just(":"), 1 => Just("end"), 1 => Just("ü"), 1 => Just("🦀"), 1 => Just("\u{fffd}"),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// A place in `text` that is not inside a character.
+fn place(text: &str, share: f64) -> usize {
+    let places: Vec<usize> = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .chain([text.len()])
+        .collect();
+    let at = (share * places.len() as f64) as usize;
+    places[at.min(places.len() - 1)]
+}
+
+fn finish(document: &Document, offset_bytes: usize, shape: Shape, pieces: &[String]) -> Option<Suggestion> {
+    let context = gather(document, offset_bytes, None, &Budget::default());
+    let mut finisher = Finisher::new(&context, shape);
+    for piece in pieces {
+        if finisher.push(piece) == Progress::Stop {
+            break;
+        }
+    }
+    finisher.finish()
+}
+
+fn applied(text: &str, suggestion: &Suggestion) -> String {
+    format!(
+        "{}{}{}",
+        &text[..suggestion.range.start],
+        suggestion.text,
+        &text[suggestion.range.end..]
+    )
+}
+
+/// Lines with text, each with where it begins.
+fn lines(text: &str) -> Vec<(usize, &str)> {
+    let mut start = 0;
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        if !line.trim().is_empty() {
+            lines.push((start, line.trim_end()));
+        }
+        start += line.len() + 1;
+    }
+    lines
+}
+
+proptest! {
+    #[test]
+    fn a_suggestion_is_whole_and_repeats_no_line_next_to_it(
+        before in text(), after in text(), generated in text(),
+        language in prop::sample::select(LANGUAGES), piece_characters in 1..9usize,
+    ) {
+        let text = format!("{before}{after}");
+        let rope = Rope::from_str(&text);
+        let document = Document { text: &rope, path: "a", language, workspace: "w" };
+        let offset_bytes = before.len();
+        prop_assume!(!(before.ends_with('\r') && after.starts_with('\n')));
+        let Decision::Offer(shape) = decide(&document, offset_bytes, Trigger::Invoked, None) else { return Ok(()) };
+        let characters: Vec<char> = generated.chars().collect();
+        let pieces: Vec<String> = characters.chunks(piece_characters).map(|piece| piece.iter().collect()).collect();
+        let Some(suggestion) = finish(&document, offset_bytes, shape, &pieces) else { return Ok(()) };
+
+        prop_assert!(!suggestion.text.trim().is_empty());
+        prop_assert!(!suggestion.text.contains(char::REPLACEMENT_CHARACTER));
+        prop_assert_eq!(suggestion.range.start, offset_bytes);
+        prop_assert!(!text[suggestion.range.clone()].contains(['\n', '\r']));
+        prop_assert!(shape == Shape::Block || !suggestion.text.contains('\n'));
+        let whole_at_once = finish(&document, offset_bytes, shape, std::slice::from_ref(&generated));
+        prop_assert_eq!(whole_at_once.as_ref(), Some(&suggestion), "the pieces matter");
+
+        let result = applied(&text, &suggestion).replace('\r', "\n");
+        let lines = lines(&result);
+        let end = suggestion.range.start + suggestion.text.len();
+        for pair in lines.windows(2) {
+            let [(start, one), (other_start, other)] = pair else { continue };
+            // Only lines that the suggestion has a part in.
+            let touches = *other_start <= end && start + one.len() + 1 > offset_bytes
+                || *start < end && other_start + other.len() > offset_bytes;
+            let letters = one.chars().filter(|character| character.is_alphanumeric()).count();
+            prop_assert!(!touches || letters < 4 || one != other, "{:?} stands twice in {:?}", one, result);
+        }
+    }
+
+    #[test]
+    fn no_place_and_no_selection_is_too_strange(
+        text in text(), offset_bytes in 0..200usize, start in 0..200usize, length in 0..20usize, word in text(),
+        language in prop::sample::select(LANGUAGES),
+    ) {
+        let rope = Rope::from_str(&text);
+        let document = Document { text: &rope, path: "a", language, workspace: "w" };
+        let selected = Selected { range: start..start + length, text: word.clone() };
+        for selected in [None, Some(&selected)] {
+            for trigger in [Trigger::Invoked, Trigger::Automatic] {
+                let decision = decide(&document, offset_bytes, trigger, selected);
+                let context = gather(&document, offset_bytes, selected, &Budget::for_context(64));
+                let mut finisher = Finisher::new(&context, Shape::Block);
+                finisher.push("text");
+                finisher.length_reached();
+                let suggestion = finisher.finish();
+                let (Decision::Offer(_), Some(selected), Some(suggestion)) = (decision, selected, suggestion) else {
+                    continue;
+                };
+                let plain = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
+                prop_assert!(plain(&suggestion.text).starts_with(&plain(&word)));
+                prop_assert_eq!(suggestion.range.start, selected.range.start);
+                prop_assert!(suggestion.range.end >= selected.range.end);
+            }
+        }
+    }
+
+    #[test]
+    fn the_place_survives_any_cut_of_the_document(text in text(), share in 0.0..1.0f64) {
+        let rope = Rope::from_str(&text);
+        let document = Document { text: &rope, path: "a", language: "rust", workspace: "w" };
+        let offset_bytes = place(&text, share);
+        let context = gather(&document, offset_bytes, None, &Budget { prefix_tokens_max: 4, suffix_tokens_max: 3 });
+        prop_assert!(context.prefix.len() <= 12 && context.suffix.len() <= 9);
+        let plain = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
+        prop_assert!(plain(&text[..offset_bytes]).ends_with(&context.prefix));
+        prop_assert!(plain(&text[offset_bytes..]).starts_with(&context.suffix));
+    }
+}
