@@ -1,7 +1,7 @@
 //! Other programs: run to their end, or started and left to themselves.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::Result;
@@ -123,20 +123,16 @@ impl Detached {
     /// It waits as long as the program takes: call it where waiting hurts nobody.
     #[must_use]
     pub fn wait_ready(self) -> Option<String> {
-        let mut line = Vec::new();
-        let mut bytes = self.readiness.bytes();
-        loop {
-            match bytes.next()? {
-                Ok(b'\n') => return String::from_utf8(line).ok(),
-                Ok(byte) if line.len() < READY_LINE_BYTES_MAX => line.push(byte),
-                Ok(_) | Err(_) => return None,
-            }
-        }
+        let mut line = String::new();
+        BufReader::new(self.readiness.take(READY_LINE_BYTES_MAX))
+            .read_line(&mut line)
+            .ok()?;
+        line.strip_suffix('\n').map(str::to_owned)
     }
 }
 
 /// A ready line is a few words; whatever is longer is not one.
-const READY_LINE_BYTES_MAX: usize = 4096;
+const READY_LINE_BYTES_MAX: u64 = 4096;
 
 impl std::fmt::Debug for Detached {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

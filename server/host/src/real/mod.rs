@@ -50,10 +50,6 @@ impl Clock for RealHost {
         SystemTime::now()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is what the rest of the program calls instead"
-    )]
     fn monotonic(&self) -> Duration {
         self.started.elapsed()
     }
