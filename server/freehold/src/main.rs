@@ -4,6 +4,8 @@ mod cli;
 mod engine_process;
 mod lsp;
 mod models;
+mod paths;
+mod settings;
 mod terminal;
 
 use std::process::ExitCode;

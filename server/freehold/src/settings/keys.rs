@@ -1,0 +1,135 @@
+//! Every setting: its name, its shape, its default and what it is for.
+
+/// Enough for a suggestion with its surroundings and a short conversation; each thousand tokens costs
+/// memory (12 MB with the 0.5B model, 28 MB with the 1.5B) whether used or not.
+pub(super) const CONTEXT_TOKENS: u32 = 8192;
+pub(super) const IDLE_MINUTES: u32 = 15;
+pub(super) const AUTOMATIC: bool = true;
+pub(super) const PROMPT_TOKENS_MAX: u32 = 1536;
+pub(super) const SUGGESTION_TOKENS_MAX: u32 = 128;
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its name, with the section in front: `engine.threads`.
+    pub name: &'static str,
+    /// What it can be.
+    pub shape: Shape,
+    /// What it is for, in whole sentences.
+    pub description: &'static str,
+}
+
+/// What a setting can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// Text, not empty; none unless the user gives one.
+    Text,
+    /// Yes or no.
+    Flag {
+        /// What it is unless set.
+        default: bool,
+    },
+    /// A whole number.
+    Number {
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+        /// What it is unless set; if nothing, the program picks.
+        default: Option<u32>,
+    },
+}
+
+/// Every setting, in the order of the reference page.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "model",
+        shape: Shape::Text,
+        description: "The installed model that completes code. `freehold models use NAME` sets it.",
+    },
+    Key {
+        name: "engine.context_tokens",
+        shape: Shape::Number {
+            min: 512,
+            max: 1_048_576,
+            default: Some(CONTEXT_TOKENS),
+        },
+        description: "How many tokens the engine's context holds. More costs memory; more than the model was trained for is cut to that.",
+    },
+    Key {
+        name: "engine.threads",
+        shape: Shape::Number {
+            min: 1,
+            max: 1024,
+            default: None,
+        },
+        description: "How many threads compute. Unless set, the engine picks, and takes fewer while other programs are busy.",
+    },
+    Key {
+        name: "engine.idle_minutes",
+        shape: Shape::Number {
+            min: 0,
+            max: 10_080,
+            default: Some(IDLE_MINUTES),
+        },
+        description: "After so many minutes without a request the engine process ends and frees its memory; the next request starts it again. 0 keeps it.",
+    },
+    Key {
+        name: "endpoint.url",
+        shape: Shape::Text,
+        description: "Where the OpenAI-compatible interface of another server begins, such as `http://127.0.0.1:8080/v1`. If it is set, code goes there instead of to the engine on this machine.",
+    },
+    Key {
+        name: "endpoint.model",
+        shape: Shape::Text,
+        description: "Which model to ask that server for.",
+    },
+    Key {
+        name: "endpoint.api_key_variable",
+        shape: Shape::Text,
+        description: "Name of the environment variable that holds the key for that server. The key itself never stands in this file.",
+    },
+    Key {
+        name: "completion.automatic",
+        shape: Shape::Flag { default: AUTOMATIC },
+        description: "Whether suggestions come while you type. If not, they come when you ask for one.",
+    },
+    Key {
+        name: "completion.prompt_tokens_max",
+        shape: Shape::Number {
+            min: 64,
+            max: 131_072,
+            default: Some(PROMPT_TOKENS_MAX),
+        },
+        description: "How many tokens of text the model is shown for a suggestion. More shows it more code and takes longer.",
+    },
+    Key {
+        name: "completion.suggestion_tokens_max",
+        shape: Shape::Number {
+            min: 1,
+            max: 4096,
+            default: Some(SUGGESTION_TOKENS_MAX),
+        },
+        description: "How many tokens a suggestion has at most.",
+    },
+];
+
+impl Key {
+    /// The section that the setting stands in, if any.
+    #[must_use]
+    pub fn section(&self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(section, _)| section)
+    }
+}
+
+impl Shape {
+    /// What a value may be, in words.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::Text => "text that is not empty".to_owned(),
+            Self::Flag { .. } => "`true` or `false`".to_owned(),
+            Self::Number { min, max, .. } => format!("a whole number from {min} to {max}"),
+        }
+    }
+}
