@@ -4,6 +4,11 @@
 //! the cursor, what is generated, and the outcome: a line, and the document with what is inserted between `«»`
 //! and what is replaced between `‹›`. `UPDATE_EXPECT=1 cargo test -p completion` writes the outcomes anew.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the cases are files, and are written anew on demand"
+)]
+
 use std::path::Path;
 
 use completion::{Budget, Decision, Document, Finisher, Progress, Suggestion, Trigger, decide, gather};

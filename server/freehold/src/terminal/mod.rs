@@ -1,16 +1,18 @@
 //! The commands for the terminal.
 
+mod attach;
+mod complete;
+mod doctor;
+mod language_ids;
+mod place;
+mod show;
+
 use std::process::ExitCode;
 
-use crate::cli::{BenchArguments, CompleteArguments, DoctorArguments};
+pub use complete::complete;
+pub use doctor::doctor;
 
-pub fn complete(_arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not yet")
-}
-
-pub fn doctor(_arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not yet")
-}
+use crate::cli::BenchArguments;
 
 pub fn bench(_arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
     anyhow::bail!("not yet")

@@ -1,0 +1,490 @@
+//! `freehold complete`: the suggestion at a place in a file.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use completion::{
+    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger, decide, gather, render,
+};
+use engine::{Engine, Event, Request, StopReason, Usage};
+use host::{Clock, Host, RealHost};
+use ropey::Rope;
+use serde::Serialize;
+use serde_json::json;
+
+use super::attach::{ProgressLine, attach};
+use super::language_ids::language_id;
+use super::place::Place;
+use super::show::neighbourhood;
+use crate::cli::CompleteArguments;
+use crate::models::Store;
+use crate::paths::Paths;
+use crate::settings;
+
+/// `freehold complete FILE:LINE:COL`.
+///
+/// # Errors
+/// When there is no such place, or no engine that could answer.
+pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
+    let host: Arc<dyn Host> = Arc::new(RealHost::new());
+    let place = Place::parse(&arguments.place)?;
+    let source = Source::read(host.as_ref(), &place)?;
+    let document = source.document();
+    let started = host.monotonic();
+    let mut times = Times::default();
+    let outcome = match decide(&document, source.offset_bytes, Trigger::Invoked, None) {
+        Decision::Silent(silence) => Outcome::silent(silence.reason()),
+        Decision::Offer(shape) => {
+            let paths = Paths::find(host.as_ref())?;
+            require_model(host.as_ref(), &paths, arguments.model.as_deref())?;
+            let mut line = ProgressLine::default();
+            let attached = attach(&host, &paths, arguments.model.as_deref(), &mut |state| {
+                line.show(state)
+            });
+            line.clear();
+            let attached = attached?;
+            times.attach = attached.attach_time;
+            times.load = attached.load_time;
+            suggest(
+                attached.engine.as_ref(),
+                host.as_ref(),
+                &document,
+                source.offset_bytes,
+                shape,
+            )?
+        }
+    };
+    times.total = host.monotonic() - started;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report(&source, &place, &outcome, &times))? + "\n"
+    } else {
+        let coloured = std::io::stdout().is_terminal() && host.variable_os("NO_COLOR").is_none();
+        if let Some(silent) = &outcome.silent {
+            eprintln!("nothing to suggest: {silent}");
+        }
+        neighbourhood(
+            &source.text,
+            source.offset_bytes,
+            outcome.suggestion.as_ref(),
+            coloured,
+        )
+    };
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot print")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes sure that there is a model before an engine is started in vain.
+fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
+    let settings = settings::load(host, &paths.settings_file)?.settings;
+    if settings.endpoint.is_some() && model.is_none() {
+        return Ok(());
+    }
+    let store = Store::new(host, paths);
+    match model {
+        Some(name) => store.require(name),
+        None => store.chosen(&settings),
+    }
+    .map(drop)
+}
+
+/// A file and a place in it.
+struct Source {
+    text: Rope,
+    path: String,
+    language: String,
+    workspace: String,
+    offset_bytes: usize,
+}
+
+impl Source {
+    fn read(host: &dyn Host, place: &Place) -> anyhow::Result<Self> {
+        let text = host.read_text(&place.file)?;
+        let text = Rope::from_str(&text);
+        let offset_bytes = place.offset_bytes(&text)?;
+        let file = host.current_folder()?.join(&place.file);
+        let (workspace, path) = workspace_of(host, &file);
+        Ok(Self {
+            text,
+            path,
+            language: language_id(&file),
+            workspace,
+            offset_bytes,
+        })
+    }
+
+    fn document(&self) -> Document<'_> {
+        Document {
+            text: &self.text,
+            path: &self.path,
+            language: &self.language,
+            workspace: &self.workspace,
+        }
+    }
+}
+
+/// The name of the repository, or else of the folder, that `file` lies in, and its path from there.
+fn workspace_of(host: &dyn Host, file: &Path) -> (String, String) {
+    let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let root = folder
+        .ancestors()
+        .find(|folder| host.exists(&folder.join(".git")))
+        .unwrap_or(&folder);
+    let relative: PathBuf = file.strip_prefix(root).unwrap_or(file).to_path_buf();
+    let parts: Vec<_> = relative
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    let name = root
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    (name, parts.join("/"))
+}
+
+/// What came of asking.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    suggestion: Option<Suggestion>,
+    /// Why there is none.
+    silent: Option<String>,
+    model: Option<String>,
+    usage: Option<Usage>,
+    /// From the request to the first text.
+    first_token: Option<Duration>,
+}
+
+impl Outcome {
+    fn silent(reason: &str) -> Self {
+        Self {
+            silent: Some(reason.to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Asks `engine` for a suggestion.
+fn suggest(
+    engine: &dyn Engine,
+    clock: &dyn Clock,
+    document: &Document,
+    offset_bytes: usize,
+    shape: Shape,
+) -> anyhow::Result<Outcome> {
+    let description = engine.description();
+    let format = description.fim.with_context(|| {
+        format!(
+            "model `{}` was not trained to fill in the middle; `freehold models list` shows those for code",
+            description.model
+        )
+    })?;
+    let context = gather(
+        document,
+        offset_bytes,
+        None,
+        &Budget::for_context(description.context_tokens),
+    );
+    let request = render(&context, shape, &format);
+    let mut finisher = Finisher::new(&context, shape);
+    let (usage, first_token) = run(engine, clock, request, &mut finisher)?;
+    let suggestion = finisher.finish();
+    let silent = suggestion
+        .is_none()
+        .then(|| "the model has nothing to add here".to_owned());
+    Ok(Outcome {
+        suggestion,
+        silent,
+        model: Some(description.model),
+        usage: Some(usage),
+        first_token,
+    })
+}
+
+/// Runs `request` until `finisher` has enough; the request is then cancelled and still says what it cost.
+fn run(
+    engine: &dyn Engine,
+    clock: &dyn Clock,
+    request: Request,
+    finisher: &mut Finisher,
+) -> anyhow::Result<(Usage, Option<Duration>)> {
+    let asked = clock.monotonic();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let sink = Box::new(move |event| {
+        // The receiver below outlives the request.
+        let _closed_only_on_panic = sender.send(event);
+    });
+    let mut ticket = Some(engine.submit(request, sink));
+    let mut first_token = None;
+    for event in receiver {
+        match event {
+            Event::Token { text, .. } => {
+                if first_token.is_none() && !text.is_empty() {
+                    first_token = Some(clock.monotonic() - asked);
+                }
+                if finisher.push(&text) == Progress::Stop {
+                    drop(ticket.take());
+                }
+            }
+            Event::Done { reason, usage } => {
+                if reason == StopReason::Length {
+                    finisher.length_reached();
+                }
+                if let Some(ticket) = ticket {
+                    ticket.detach();
+                }
+                return Ok((usage, first_token));
+            }
+            Event::Failed(failure) => return Err(failure.into()),
+        }
+    }
+    Err(engine::Failure::Gone.into())
+}
+
+/// How long each step took.
+#[derive(Debug, Default)]
+struct Times {
+    attach: Duration,
+    load: Duration,
+    total: Duration,
+}
+
+/// What `--json` prints.
+fn report(source: &Source, place: &Place, outcome: &Outcome, times: &Times) -> serde_json::Value {
+    let range = outcome.suggestion.as_ref().map(|suggestion| {
+        json!({
+            "start": position(&source.text, suggestion.range.start),
+            "end": position(&source.text, suggestion.range.end),
+        })
+    });
+    json!({
+        "file": place.file,
+        "suggestion": outcome.suggestion.as_ref().map(|suggestion| &suggestion.text),
+        "range": range,
+        "silent": outcome.silent,
+        "model": outcome.model,
+        "usage": outcome.usage,
+        "milliseconds": {
+            "attach": milliseconds(times.attach),
+            "load": milliseconds(times.load),
+            "first_token": outcome.first_token.map(milliseconds),
+            "total": milliseconds(times.total),
+        },
+    })
+}
+
+#[derive(Debug, Serialize)]
+struct Position {
+    line: usize,
+    column: usize,
+    offset_bytes: usize,
+}
+
+/// A place as people count: from 1, columns in characters.
+fn position(text: &Rope, offset_bytes: usize) -> Position {
+    let line = text.byte_to_line(offset_bytes);
+    let column = text.byte_to_char(offset_bytes) - text.line_to_char(line) + 1;
+    Position {
+        line: line + 1,
+        column,
+        offset_bytes,
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Description;
+    use engine::catalogue::Catalogue;
+    use engine::scripted::{Script, ScriptedEngine};
+    use expect_test::{Expect, expect};
+    use host::{Files as _, MemoryHost};
+
+    use super::*;
+
+    fn world() -> MemoryHost {
+        let host = MemoryHost::new();
+        for (file, text) in [
+            ("/sums/.git/HEAD", "x"),
+            ("/sums/src/add.py", "def add(a, b):\n    \n\nprint(add(1, 2))\n"),
+        ] {
+            let file = Path::new(file);
+            host.create_folder(file.parent().expect("a folder"))
+                .expect("made");
+            host.write_atomic(file, text.as_bytes()).expect("written");
+        }
+        host
+    }
+
+    fn scripted(tokens: &[&str]) -> ScriptedEngine {
+        let mut script = Script::always(tokens);
+        let fim = Catalogue::builtin().fim["qwen"].clone();
+        script.description = Description {
+            model: "scripted".to_owned(),
+            fim: Some(fim),
+            context_tokens: 4096,
+            ..Description::default()
+        };
+        ScriptedEngine::new(script)
+    }
+
+    fn run_at(place: &str, engine: &ScriptedEngine) -> anyhow::Result<String> {
+        let host = world();
+        let place = Place::parse(place)?;
+        let source = Source::read(&host, &place)?;
+        let document = source.document();
+        let Decision::Offer(shape) = decide(&document, source.offset_bytes, Trigger::Invoked, None) else {
+            anyhow::bail!("silent")
+        };
+        let outcome = suggest(engine, &host, &document, source.offset_bytes, shape)?;
+        assert_eq!(engine.complaints(), Vec::<String>::new());
+        let report = report(&source, &place, &outcome, &Times::default());
+        Ok(serde_json::to_string_pretty(&report)?
+            + "\n"
+            + &neighbourhood(
+                &source.text,
+                source.offset_bytes,
+                outcome.suggestion.as_ref(),
+                false,
+            ))
+    }
+
+    fn check(place: &str, tokens: &[&str], expected: Expect) {
+        let shown = run_at(place, &scripted(tokens)).unwrap_or_else(|error| format!("{error:#}\n"));
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn a_suggestion_is_printed_in_place_with_what_it_cost() {
+        let tokens = ["return", " a", " + b", "\n", "\n", "\n", "print", "(add", "never"];
+        check(
+            "/sums/src/add.py:2:5",
+            &tokens,
+            expect![[r#"
+            {
+              "file": "/sums/src/add.py",
+              "milliseconds": {
+                "attach": 0.0,
+                "first_token": 0.0,
+                "load": 0.0,
+                "total": 0.0
+              },
+              "model": "scripted",
+              "range": {
+                "end": {
+                  "column": 5,
+                  "line": 2,
+                  "offset_bytes": 19
+                },
+                "start": {
+                  "column": 5,
+                  "line": 2,
+                  "offset_bytes": 19
+                }
+              },
+              "silent": null,
+              "suggestion": "return a + b",
+              "usage": {
+                "evaluated_tokens": 31,
+                "generated_tokens": 9,
+                "generation_milliseconds": 0.0,
+                "prompt_milliseconds": 0.0,
+                "prompt_tokens": 31,
+                "queue_milliseconds": 0.0,
+                "reused_tokens": 0
+              }
+            }
+              1 │ def add(a, b):
+            + 2 │     return a + b
+              3 │
+              4 │ print(add(1, 2))
+        "#]],
+        );
+    }
+
+    #[test]
+    fn nothing_suggested_says_so() {
+        check(
+            "/sums/src/add.py:2:5",
+            &["  ", "\n"],
+            expect![[r#"
+            {
+              "file": "/sums/src/add.py",
+              "milliseconds": {
+                "attach": 0.0,
+                "first_token": 0.0,
+                "load": 0.0,
+                "total": 0.0
+              },
+              "model": "scripted",
+              "range": null,
+              "silent": "the model has nothing to add here",
+              "suggestion": null,
+              "usage": {
+                "evaluated_tokens": 31,
+                "generated_tokens": 2,
+                "generation_milliseconds": 0.0,
+                "prompt_milliseconds": 0.0,
+                "prompt_tokens": 31,
+                "queue_milliseconds": 0.0,
+                "reused_tokens": 0
+              }
+            }
+              1 │ def add(a, b):
+              2 │
+              3 │
+              4 │ print(add(1, 2))
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        check(
+            "/sums/none.py:1:1",
+            &["x"],
+            expect![[r#"
+            cannot read `/sums/none.py`: entity not found
+        "#]],
+        );
+        check(
+            "/sums/src/add.py:9:1",
+            &["x"],
+            expect![[r#"
+            `/sums/src/add.py` has 5 lines, so line 9 is past its end
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_model_that_cannot_fill_in_is_named() {
+        let engine = ScriptedEngine::new(Script::always(&["x"]));
+        let error = run_at("/sums/src/add.py:2:5", &engine).expect_err("it cannot");
+        assert!(
+            error
+                .to_string()
+                .contains("was not trained to fill in the middle"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_prompt_names_the_repository_and_the_path_in_it() {
+        let engine = scripted(&["return a"]);
+        run_at("/sums/src/add.py:2:5", &engine).expect("answered");
+        let prompt = engine::scripted::flatten(&engine.requests()[0]);
+        assert!(
+            prompt.contains("sums\n") && prompt.contains("src/add.py\n"),
+            "{prompt}"
+        );
+    }
+}

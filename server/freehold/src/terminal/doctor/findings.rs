@@ -1,0 +1,530 @@
+//! What is right and what is wrong with a machine, and how to mend it: facts in, findings out.
+
+use serde::Serialize;
+
+use super::facts::{EngineFacts, Facts, ModelFacts};
+
+/// Memory that a model needs besides its weights: the cache and the working buffers of a 4096-token
+/// context of a 1.5B model, rounded up.
+const MEMORY_OVERHEAD_BYTES: u64 = 512 << 20;
+
+/// With less free space no model can be downloaded: the smallest takes this much.
+const DISK_FREE_BYTES_MIN: u64 = 500_000_000;
+
+/// Slower generation makes a suggestion of one line take more than two seconds.
+const GENERATED_TOKENS_PER_SECOND_MIN: f64 = 8.0;
+
+/// Slower reading makes the suffix alone, which is read again for every key, take more than two seconds.
+const PROMPT_TOKENS_PER_SECOND_MIN: f64 = 100.0;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, but could be better.
+    Warning,
+    /// Freehold cannot work as it is.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: &'static str,
+    /// How it is.
+    pub verdict: Verdict,
+    /// How it is, in words.
+    pub says: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            check,
+            verdict: Verdict::Ok,
+            says: says.into(),
+            remedy: None,
+        }
+    }
+
+    fn warning(check: &'static str, says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            check,
+            verdict: Verdict::Warning,
+            says: says.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+
+    fn problem(check: &'static str, says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            check,
+            verdict: Verdict::Problem,
+            says: says.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+}
+
+/// Judges the facts, in the order in which a person would mend what is wrong.
+pub fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut findings = vec![program(facts), libraries(facts), folders(facts), settings(facts)];
+    findings.extend(endpoint(facts));
+    findings.push(model(facts));
+    findings.push(memory(facts));
+    findings.push(disk(facts));
+    findings.push(engine_process(facts));
+    match &facts.engine {
+        Some(Ok(engine)) => findings.extend([device(engine), speed(engine)]),
+        Some(Err(why)) => findings.push(Finding::problem(
+            "engine",
+            why.clone(),
+            format!(
+                "read `{}`, and `freehold engine` in a terminal says more",
+                facts.paths.engine_log().display()
+            ),
+        )),
+        None => {}
+    }
+    findings
+}
+
+fn program(facts: &Facts) -> Finding {
+    let place = match &facts.executable {
+        Ok(file) => file.display().to_string(),
+        Err(why) => why.clone(),
+    };
+    Finding::ok(
+        "program",
+        format!("freehold {} for {}, {place}", facts.version, facts.platform),
+    )
+}
+
+fn libraries(facts: &Facts) -> Finding {
+    let check = "build";
+    if facts.build_features.is_empty() {
+        return Finding::problem(
+            check,
+            "built without llama.cpp, so it cannot run a model itself",
+            "build it with the default features, or name a server under `[endpoint]` in the settings",
+        );
+    }
+    let features = facts.build_features.join(", ");
+    let variants = |libraries: &[String]| libraries.iter().filter(|name| name.contains("ggml-cpu")).count();
+    match &facts.libraries {
+        Some(libraries) if variants(libraries) > 0 => Finding::ok(
+            check,
+            format!(
+                "{features}; {} variants of the CPU code in `lib/`",
+                variants(libraries)
+            ),
+        ),
+        Some(_) => Finding::problem(
+            check,
+            "the folder `lib/` beside the program has no CPU code in it",
+            "install Freehold again: the program and `lib/` belong together",
+        ),
+        None => Finding::warning(
+            check,
+            format!("{features}; there is no folder `lib/` beside the program"),
+            "install Freehold again if no model loads: the program and `lib/` belong together",
+        ),
+    }
+}
+
+fn folders(facts: &Facts) -> Finding {
+    let paths = &facts.paths;
+    Finding::ok(
+        "folders",
+        format!(
+            "models `{}`, log `{}`, socket `{}`",
+            paths.models.display(),
+            paths.engine_log().display(),
+            paths.engine_socket().display()
+        ),
+    )
+}
+
+fn settings(facts: &Facts) -> Finding {
+    let check = "settings";
+    let file = facts.paths.settings_file.display();
+    match &facts.settings_warnings {
+        Ok(warnings) if warnings.is_empty() => Finding::ok(check, format!("`{file}`")),
+        Ok(warnings) => Finding::warning(check, warnings.join("; "), format!("mend `{file}`")),
+        Err(why) => Finding::problem(check, why.clone(), format!("mend `{file}`")),
+    }
+}
+
+fn endpoint(facts: &Facts) -> Option<Finding> {
+    let url = facts.endpoint.as_ref()?;
+    Some(Finding::ok(
+        "endpoint",
+        format!("code is sent to `{url}`, as your settings say"),
+    ))
+}
+
+fn model(facts: &Facts) -> Finding {
+    let check = "model";
+    let model = match &facts.model {
+        Ok(model) => model,
+        Err(why) if facts.endpoint.is_some() => {
+            return Finding::ok(check, format!("none needed here: {why}"));
+        }
+        Err(why) => {
+            return Finding::problem(
+                check,
+                why.clone(),
+                "`freehold models get qwen2.5-coder-0.5b` is a good start",
+            );
+        }
+    };
+    let ModelFacts { name, bytes, .. } = model;
+    let size = size(*bytes);
+    if let Some(changed) = &model.changed {
+        return Finding::problem(
+            check,
+            changed.clone(),
+            format!("`freehold models remove {name}`, then get or add it"),
+        );
+    }
+    if model.fills_in == Some(false) {
+        return Finding::problem(
+            check,
+            format!("`{name}` was not trained to fill in the middle, so it cannot complete code"),
+            "`freehold models list` shows those for code; `freehold models use NAME` chooses one",
+        );
+    }
+    let origin = if model.checksum_published {
+        "its checksum is the published one"
+    } else {
+        "its checksum was never published"
+    };
+    Finding::ok(check, format!("`{name}`, {size}, {origin}"))
+}
+
+fn memory(facts: &Facts) -> Finding {
+    let check = "memory";
+    let (Some(total), Some(free)) = (facts.memory_total_bytes, facts.memory_free_bytes) else {
+        return Finding::ok(check, "the system does not say");
+    };
+    let says = format!("{} free of {}, {} cores", size(free), size(total), facts.cores);
+    let Ok(model) = &facts.model else {
+        return Finding::ok(check, says);
+    };
+    let needed = model.bytes + MEMORY_OVERHEAD_BYTES;
+    let smaller = "choose a smaller model with `freehold models use NAME`";
+    if needed > total {
+        return Finding::problem(
+            check,
+            format!("{says}; `{}` needs {}", model.name, size(needed)),
+            smaller,
+        );
+    }
+    // A model that is loaded already has what it needs.
+    if needed > free && !facts.engine_runs {
+        let remedy = format!("close something, or {smaller}");
+        return Finding::warning(
+            check,
+            format!("{says}; `{}` needs {}", model.name, size(needed)),
+            remedy,
+        );
+    }
+    Finding::ok(check, says)
+}
+
+fn disk(facts: &Facts) -> Finding {
+    let check = "disk";
+    match facts.disk_free_bytes {
+        None => Finding::ok(check, "the system does not say"),
+        Some(free) if free < DISK_FREE_BYTES_MIN => Finding::warning(
+            check,
+            format!(
+                "{} free where the models lie: too little for another one",
+                size(free)
+            ),
+            "remove what you do not need with `freehold models remove NAME`",
+        ),
+        Some(free) => Finding::ok(check, format!("{} free where the models lie", size(free))),
+    }
+}
+
+fn engine_process(facts: &Facts) -> Finding {
+    let says = if facts.engine_runs {
+        "runs"
+    } else {
+        "does not run; it is started when needed"
+    };
+    Finding::ok("process", says)
+}
+
+fn device(engine: &EngineFacts) -> Finding {
+    let EngineFacts {
+        model,
+        device,
+        engine_version,
+        context_tokens,
+        load_milliseconds,
+        ..
+    } = engine;
+    let seconds = load_milliseconds / 1000.0;
+    Finding::ok(
+        "engine",
+        format!(
+            "{device}, {engine_version}; `{model}` with {context_tokens} tokens of context, ready in {seconds:.1} s"
+        ),
+    )
+}
+
+fn speed(engine: &EngineFacts) -> Finding {
+    let check = "speed";
+    let speed = match &engine.speed {
+        Ok(speed) => speed,
+        Err(why) => return Finding::problem(check, why.clone(), "`freehold engine` in a terminal says more"),
+    };
+    let (prompt, generated) = (speed.prompt_tokens_per_second, speed.generated_tokens_per_second);
+    let says = format!("reads {prompt:.0} and writes {generated:.0} tokens per second");
+    if prompt < PROMPT_TOKENS_PER_SECOND_MIN || generated < GENERATED_TOKENS_PER_SECOND_MIN {
+        let remedy = "choose a smaller model, or close what else keeps the machine busy";
+        return Finding::warning(check, format!("{says}: suggestions will take seconds"), remedy);
+    }
+    Finding::ok(check, says)
+}
+
+/// A size as people read it.
+fn size(bytes: u64) -> String {
+    let gigabytes = bytes as f64 / 1e9;
+    if gigabytes >= 1.0 {
+        format!("{gigabytes:.1} GB")
+    } else {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use expect_test::{Expect, expect};
+
+    use super::super::shown;
+    use super::super::speed::Speed;
+    use super::*;
+    use crate::paths::Paths;
+
+    fn healthy() -> Facts {
+        Facts {
+            version: "1.2.3",
+            platform: "linux-x86_64".to_owned(),
+            build_features: vec!["llama"],
+            executable: Ok("/opt/freehold/freehold".into()),
+            libraries: Some(vec!["libggml-cpu-zen4.so".to_owned(), "libllama.so.0".to_owned()]),
+            cores: 8,
+            memory_total_bytes: Some(16_000_000_000),
+            memory_free_bytes: Some(9_000_000_000),
+            disk_free_bytes: Some(80_000_000_000),
+            paths: Paths::within(Path::new("/fh")),
+            settings_warnings: Ok(Vec::new()),
+            endpoint: None,
+            model: Ok(ModelFacts {
+                name: "small".to_owned(),
+                file: "/fh/models/small.gguf".into(),
+                bytes: 491_400_064,
+                fills_in: Some(true),
+                checksum_published: true,
+                changed: None,
+            }),
+            engine_runs: false,
+            engine: Some(Ok(EngineFacts {
+                model: "small".to_owned(),
+                device: "CPU (zen4), 2 threads".to_owned(),
+                engine_version: "llama.cpp b1".to_owned(),
+                context_tokens: 4096,
+                load_milliseconds: 812.0,
+                speed: Ok(Speed {
+                    prompt_tokens_per_second: 312.4,
+                    generated_tokens_per_second: 41.6,
+                }),
+            })),
+        }
+    }
+
+    #[test]
+    fn a_healthy_machine() {
+        expect![[r#"
+            ok       program   freehold 1.2.3 for linux-x86_64, /opt/freehold/freehold
+            ok       build     llama; 1 variants of the CPU code in `lib/`
+            ok       folders   models `/fh/models`, log `/fh/state/engine.log`, socket `/fh/run/engine.sock`
+            ok       settings  `/fh/config.toml`
+            ok       model     `small`, 491 MB, its checksum is the published one
+            ok       memory    9.0 GB free of 16.0 GB, 8 cores
+            ok       disk      80.0 GB free where the models lie
+            ok       process   does not run; it is started when needed
+            ok       engine    CPU (zen4), 2 threads, llama.cpp b1; `small` with 4096 tokens of context, ready in 0.8 s
+            ok       speed     reads 312 and writes 42 tokens per second
+        "#]].assert_eq(&shown(&findings(&healthy()), false));
+    }
+
+    /// Shows only what differs from a healthy machine.
+    fn check(change: fn(&mut Facts), expected: Expect) {
+        let mut facts = healthy();
+        change(&mut facts);
+        let healthy = findings(&healthy());
+        let mut findings = findings(&facts);
+        findings.retain(|finding| !healthy.contains(finding));
+        expected.assert_eq(&shown(&findings, false));
+    }
+
+    fn small(facts: &mut Facts) -> &mut ModelFacts {
+        facts.model.as_mut().expect("a healthy machine has a model")
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_program() {
+        check(
+            |facts| facts.build_features.clear(),
+            expect![[r#"
+            PROBLEM  build  built without llama.cpp, so it cannot run a model itself
+                            → build it with the default features, or name a server under `[endpoint]` in the settings
+        "#]],
+        );
+        check(
+            |facts| facts.libraries = None,
+            expect![[r#"
+            warning  build  llama; there is no folder `lib/` beside the program
+                            → install Freehold again if no model loads: the program and `lib/` belong together
+        "#]],
+        );
+        check(
+            |facts| facts.libraries = Some(Vec::new()),
+            expect![[r#"
+            PROBLEM  build  the folder `lib/` beside the program has no CPU code in it
+                            → install Freehold again: the program and `lib/` belong together
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_settings() {
+        check(
+            |facts| facts.settings_warnings = Ok(vec!["`modle` is not a setting".to_owned()]),
+            expect![[r#"
+                warning  settings  `modle` is not a setting
+                                   → mend `/fh/config.toml`
+            "#]],
+        );
+        check(
+            |facts| facts.settings_warnings = Err("cannot understand it".to_owned()),
+            expect![[r#"
+                PROBLEM  settings  cannot understand it
+                                   → mend `/fh/config.toml`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_model() {
+        check(
+            |facts| facts.model = Err("no model is installed".to_owned()),
+            expect![[r#"
+                PROBLEM  model  no model is installed
+                                → `freehold models get qwen2.5-coder-0.5b` is a good start
+            "#]],
+        );
+        check(
+            |facts| small(facts).changed = Some("the file has changed".to_owned()),
+            expect![[r#"
+                PROBLEM  model  the file has changed
+                                → `freehold models remove small`, then get or add it
+            "#]],
+        );
+        check(
+            |facts| small(facts).fills_in = Some(false),
+            expect![[r#"
+            PROBLEM  model  `small` was not trained to fill in the middle, so it cannot complete code
+                            → `freehold models list` shows those for code; `freehold models use NAME` chooses one
+        "#]],
+        );
+        check(
+            |facts| (small(facts).checksum_published, small(facts).fills_in) = (false, None),
+            expect![[r#"
+                ok       model  `small`, 491 MB, not in the catalogue
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_server_elsewhere_needs_no_model() {
+        check(
+            |facts| {
+                facts.endpoint = Some("http://127.0.0.1:8080/v1".to_owned());
+                facts.model = Err("no model is installed".to_owned());
+            },
+            expect![[r#"
+                ok       endpoint  code is sent to `http://127.0.0.1:8080/v1`, as your settings say
+                ok       model     none needed here: no model is installed
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_short() {
+        check(
+            |facts| facts.memory_free_bytes = Some(600_000_000),
+            expect![[r#"
+            warning  memory  600 MB free of 16.0 GB, 8 cores; `small` needs 1.0 GB
+                             → close something, or choose a smaller model with `freehold models use NAME`
+        "#]],
+        );
+        check(
+            |facts| (facts.memory_free_bytes, facts.engine_runs) = (Some(600_000_000), true),
+            expect![[r#"
+                ok       memory   600 MB free of 16.0 GB, 8 cores
+                ok       process  runs
+            "#]],
+        );
+        check(
+            |facts| facts.memory_total_bytes = Some(800_000_000),
+            expect![[r#"
+            PROBLEM  memory  9.0 GB free of 800 MB, 8 cores; `small` needs 1.0 GB
+                             → choose a smaller model with `freehold models use NAME`
+        "#]],
+        );
+        check(
+            |facts| facts.disk_free_bytes = Some(1_000_000),
+            expect![[r#"
+            warning  disk  1 MB free where the models lie: too little for another one
+                           → remove what you do not need with `freehold models remove NAME`
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_engine() {
+        check(
+            |facts| facts.engine = Some(Err("the engine process ended at once".to_owned())),
+            expect![[r#"
+                PROBLEM  engine  the engine process ended at once
+                                 → read `/fh/state/engine.log`, and `freehold engine` in a terminal says more
+            "#]],
+        );
+        check(
+            |facts| {
+                if let Some(Ok(engine)) = &mut facts.engine {
+                    engine.speed = Ok(Speed {
+                        prompt_tokens_per_second: 40.0,
+                        generated_tokens_per_second: 5.0,
+                    });
+                }
+            },
+            expect![[r#"
+                warning  speed  reads 40 and writes 5 tokens per second: suggestions will take seconds
+                                → choose a smaller model, or close what else keeps the machine busy
+            "#]],
+        );
+    }
+}
