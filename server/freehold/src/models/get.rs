@@ -191,11 +191,13 @@ fn progress_bar(bytes: Option<u64>) -> ProgressBar {
 
 /// Bytes for a person, in decimal units, as the catalogue and the hub give them.
 pub(super) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    let bytes = bytes as f64;
-    if bytes >= 1e9 {
-        format!("{:.1} GB", bytes / 1e9)
-    } else {
-        format!("{:.0} MB", (bytes / 1e6).ceil())
+    match bytes {
+        0..1_000_000 => "less than 1 MB".to_owned(),
+        1_000_000..1_000_000_000 => format!("{} MB", (bytes + 500_000) / 1_000_000),
+        _ => format!(
+            "{}.{} GB",
+            bytes / 1_000_000_000,
+            bytes % 1_000_000_000 / 100_000_000
+        ),
     }
 }

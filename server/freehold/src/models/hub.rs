@@ -124,11 +124,11 @@ impl Hub {
         let (mut response, linked) = self.ask(client, url.clone(), partial.length_bytes()).await?;
         if let Some(sha256) = linked.sha256 {
             let known = card.sha256.as_ref().is_none_or(|known| *known == sha256);
-            let other =
-                "the model hub now has another file than the one Freehold knows; nothing was downloaded";
-            if !known {
-                return Err(Broken::Final(anyhow!(other)));
-            }
+            ensure_or(known, || {
+                anyhow!(
+                    "the model hub now has another file than the one Freehold knows; nothing was downloaded"
+                )
+            })?;
             let before = partial.length_bytes();
             partial.expect(&sha256)?;
             if partial.length_bytes() != before {
@@ -140,11 +140,7 @@ impl Hub {
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             let whole = total.is_some_and(|total| total == partial.length_bytes());
             partial.resume_at(if whole { partial.length_bytes() } else { 0 })?;
-            return if whole {
-                Ok(())
-            } else {
-                Err(Broken::Midway(anyhow!("what was there is longer than the file")))
-            };
+            return ensure_midway(whole, "what was there is longer than the file");
         }
         if let (Some(known), Some(total)) = (card.bytes, total) {
             let error = || anyhow!("the model hub offers {total} bytes where Freehold knows of {known}");
@@ -157,8 +153,8 @@ impl Hub {
         }
         bar.set_position(start);
         receive(&mut response, partial, bar).await?;
-        ensure_midway(total.is_none_or(|total| total == partial.length_bytes()))?;
-        Ok(())
+        let whole = total.is_none_or(|total| total == partial.length_bytes());
+        ensure_midway(whole, "the file ended too soon")
     }
 
     /// Asks for the file from `start` on, through the hub's redirects.
@@ -309,11 +305,11 @@ fn ensure_or(good: bool, error: impl FnOnce() -> anyhow::Error) -> Result<(), Br
     if good { Ok(()) } else { Err(Broken::Final(error())) }
 }
 
-fn ensure_midway(whole: bool) -> Result<(), Broken> {
+fn ensure_midway(whole: bool, otherwise: &'static str) -> Result<(), Broken> {
     if whole {
         Ok(())
     } else {
-        Err(Broken::Midway(anyhow!("the file ended too soon")))
+        Err(Broken::Midway(anyhow!(otherwise)))
     }
 }
 

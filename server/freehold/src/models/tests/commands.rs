@@ -177,12 +177,12 @@ fn the_list_shows_what_is_there_and_what_can_be_had() {
     commands.add(file(), Some("mine")).expect("added");
     let lines = lines(&cards, &commands.store.installed().expect("listed"), Some("mine"));
     expect![[r#"
-        NAME                 STATE   PARAMETERS            SIZE     FOR   LICENCE
-        qwen2.5-coder-0.5b   -       0.49 B                492 MB   code  Apache-2.0
-        qwen2.5-coder-3b     -       3.09 B                2.1 GB   code  Qwen Research License, NON-COMMERCIAL
-        qwen3-coder-30b-a3b  -       30.5 B, 3.3 B active  18.6 GB  code  Apache-2.0
-        gpt-oss-20b          -       20.9 B, 3.6 B active  12.1 GB  chat  Apache-2.0
-        mine                 chosen  0.49 B                1 MB     code  Apache-2.0
+        NAME                 STATE   PARAMETERS            SIZE            FOR   LICENCE
+        qwen2.5-coder-0.5b   -       0.49 B                491 MB          code  Apache-2.0
+        qwen2.5-coder-3b     -       3.09 B                2.1 GB          code  Qwen Research License, NON-COMMERCIAL
+        qwen3-coder-30b-a3b  -       30.5 B, 3.3 B active  18.5 GB         code  Apache-2.0
+        gpt-oss-20b          -       20.9 B, 3.6 B active  12.1 GB         chat  Apache-2.0
+        mine                 chosen  0.49 B                less than 1 MB  code  Apache-2.0
     "#]].assert_eq(&table(&lines));
     let json = serde_json::to_value(&lines[1]).expect("serialisable");
     assert_eq!(json["licence"]["commercial_use"], serde_json::json!(false));
@@ -194,7 +194,7 @@ fn the_licence_is_said_first_and_loudly_where_it_forbids_commerce() {
     let catalogue = Catalogue::builtin();
     expect![[r#"
         Licence: Apache-2.0
-        Model:   Qwen2.5-Coder 0.5B Instruct, 492 MB
+        Model:   Qwen2.5-Coder 0.5B Instruct, 491 MB
     "#]]
     .assert_eq(&introduction(
         catalogue.card("qwen2.5-coder-0.5b").expect("known"),

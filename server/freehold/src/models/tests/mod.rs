@@ -325,9 +325,9 @@ fn a_full_disk_is_seen_before_anything_is_asked_for() {
         &card(&content()),
         &server,
         expect![[r#"
-        the disk of `/home/models` has 1 MB free, and 269 MB more are needed; make room, or set FREEHOLD_HOME to a folder on another disk
-        .tiny.lock tiny.gguf.part.toml
-    "#]],
+            the disk of `/home/models` has less than 1 MB free, and 268 MB more are needed; make room, or set FREEHOLD_HOME to a folder on another disk
+            .tiny.lock tiny.gguf.part.toml
+        "#]],
     );
 }
 
