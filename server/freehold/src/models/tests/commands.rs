@@ -180,7 +180,7 @@ fn the_list_shows_what_is_there_and_what_can_be_had() {
         NAME                 STATE   PARAMETERS            SIZE            FOR   LICENCE
         qwen2.5-coder-0.5b   -       0.49 B                491 MB          code  Apache-2.0
         qwen2.5-coder-3b     -       3.09 B                2.1 GB          code  Qwen Research License, NON-COMMERCIAL
-        qwen3-coder-30b-a3b  -       30.5 B, 3.3 B active  18.5 GB         code  Apache-2.0
+        qwen3-coder-30b-a3b  -       30.5 B, 3.3 B active  18.6 GB         code  Apache-2.0
         gpt-oss-20b          -       20.9 B, 3.6 B active  12.1 GB         chat  Apache-2.0
         mine                 chosen  0.49 B                less than 1 MB  code  Apache-2.0
     "#]].assert_eq(&table(&lines));
