@@ -50,13 +50,94 @@ impl Catalogue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::card::FimPart;
 
     #[test]
-    fn every_format_that_a_card_names_exists() {
+    fn every_card_can_be_trusted_and_told_apart() {
         let catalogue = Catalogue::builtin();
+        let mut names = BTreeSet::new();
         for card in &catalogue.model {
-            assert_eq!(card.fim.is_some(), catalogue.fim(card).is_some(), "{}", card.name);
+            let name = &card.name;
+            assert!(names.insert(name), "`{name}` stands there twice");
+            let good = |letter: char| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-".contains(letter)
+            };
+            assert!(
+                name.starts_with(char::is_alphanumeric) && name.chars().all(good),
+                "`{name}` is hard to type"
+            );
+            assert_eq!(
+                card.fim.is_some(),
+                catalogue.fim(card).is_some(),
+                "`{name}` names a format there is not"
+            );
+            if let Some(sha256) = &card.sha256 {
+                let digits = sha256
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                assert!(
+                    sha256.len() == 64 && digits,
+                    "`{name}` has a checksum that is none"
+                );
+                assert!(card.bytes.is_some(), "`{name}` has a checksum and no size");
+            }
+            assert!(card.source.file.ends_with(".gguf"), "`{name}` is no GGUF file");
+            assert_eq!(
+                card.source.repository.split('/').count(),
+                2,
+                "`{name}` has no owner and repository"
+            );
+            let (total, active) = (card.parameters_total_billions, card.parameters_active_billions);
+            assert!(
+                0.0 < active && active <= total,
+                "`{name}` works with more parameters than it has"
+            );
+            assert!(card.context_tokens_max >= 4096, "`{name}` has hardly any context");
+            assert!(card.fim.is_some() || card.chat_template == crate::ChatTemplateSource::File);
+            assert!(
+                card.licence.commercial_use || card.licence.note.is_some(),
+                "`{name}` does not say what it forbids"
+            );
+        }
+    }
+
+    #[test]
+    fn every_format_asks_for_the_middle_and_stops() {
+        let catalogue = Catalogue::builtin();
+        for (name, format) in &catalogue.fim {
+            let count = |wanted: &FimPart| format.infill.iter().filter(|part| *part == wanted).count();
+            assert_eq!(
+                (count(&FimPart::Prefix), count(&FimPart::Suffix)),
+                (1, 1),
+                "`{name}`"
+            );
+            assert!(!format.stop_tokens.is_empty(), "`{name}` never stops");
+            let tokens = format
+                .infill
+                .iter()
+                .chain(&format.other_file)
+                .chain(&format.repository);
+            for part in tokens {
+                if let FimPart::Token(token) = part {
+                    assert!(
+                        format.stop_tokens.contains(token),
+                        "`{name}` goes on after `{token}`"
+                    );
+                }
+            }
+            let has_content = format.other_file.contains(&FimPart::Content);
+            assert_eq!(
+                has_content,
+                !format.other_file.is_empty(),
+                "`{name}` shows other files without content"
+            );
+            assert!(
+                catalogue.model.iter().any(|card| card.fim.as_ref() == Some(name)),
+                "`{name}` is not used"
+            );
         }
     }
 }

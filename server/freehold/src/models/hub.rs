@@ -54,18 +54,27 @@ impl Hub {
     /// The hub at `base`, or the usual one.
     pub(super) fn new(base: Option<String>) -> Self {
         let base = base.unwrap_or_else(|| HUB.to_owned());
-        Self { base: base.trim_end_matches('/').to_owned(), retry_delay: Duration::from_secs(1) }
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            retry_delay: Duration::from_secs(1),
+        }
     }
 
     /// A hub that is asked again at once.
     #[cfg(test)]
     pub(super) fn impatient(base: &str) -> Self {
-        Self { retry_delay: Duration::ZERO, ..Self::new(Some(base.to_owned())) }
+        Self {
+            retry_delay: Duration::ZERO,
+            ..Self::new(Some(base.to_owned()))
+        }
     }
 
     /// Where the file of `card` is.
     pub(super) fn url(&self, card: &ModelCard) -> String {
-        format!("{}/{}/resolve/main/{}", self.base, card.source.repository, card.source.file)
+        format!(
+            "{}/{}/resolve/main/{}",
+            self.base, card.source.repository, card.source.file
+        )
     }
 
     /// Brings the file of `card` into `partial`, going on where it ends.
@@ -76,17 +85,24 @@ impl Hub {
         room: &Room<'_>,
         bar: &ProgressBar,
     ) -> Result<(), Failure> {
+        let url = Url::parse(&self.url(card)).context("the address of the model hub is not valid");
+        let url = url.map_err(Failure::Final)?;
+        let client = client(&url).map_err(Failure::Final)?;
         let mut retries = 0;
         loop {
             let before = partial.length_bytes();
-            let error = match self.once(card, partial, room, bar).await {
+            let error = match self.once(&client, &url, card, partial, room, bar).await {
                 Ok(()) => return Ok(()),
                 Err(Broken::Unreachable(error)) if partial.is_open() => error,
                 Err(Broken::Unreachable(error)) => return Err(Failure::Unreachable(error)),
                 Err(Broken::Final(error)) => return Err(Failure::Final(error)),
                 Err(Broken::Midway(error)) => error,
             };
-            retries = if partial.length_bytes() > before { 0 } else { retries + 1 };
+            retries = if partial.length_bytes() > before {
+                0
+            } else {
+                retries + 1
+            };
             if retries > RETRIES_MAX {
                 let hint = "the download broke off; run the same command again to go on where it ended";
                 return Err(Failure::Final(error.context(hint)));
@@ -98,32 +114,33 @@ impl Hub {
     /// Asks once and appends what comes.
     async fn once(
         &self,
+        client: &Client,
+        url: &Url,
         card: &ModelCard,
         partial: &mut Partial<'_>,
         room: &Room<'_>,
         bar: &ProgressBar,
     ) -> Result<(), Broken> {
-        let url = Url::parse(&self.url(card)).context("the address of the model hub is not valid")?;
-        let client = client(&url)?;
-        let (mut response, linked) = self.ask(&client, url.clone(), partial.length_bytes()).await?;
+        let (mut response, linked) = self.ask(client, url.clone(), partial.length_bytes()).await?;
         if let Some(sha256) = linked.sha256 {
             let known = card.sha256.as_ref().is_none_or(|known| *known == sha256);
-            let other = "the model hub now has another file than the one Freehold knows; nothing was downloaded";
-            if !known {
-                return Err(Broken::Final(anyhow!(other)));
-            }
+            ensure_or(known, || {
+                anyhow!(
+                    "the model hub now has another file than the one Freehold knows; nothing was downloaded"
+                )
+            })?;
             let before = partial.length_bytes();
             partial.expect(&sha256)?;
             if partial.length_bytes() != before {
                 // What was asked for went on with a file that is no longer the one over there.
-                (response, _) = self.ask(&client, url, 0).await?;
+                (response, _) = self.ask(client, url.clone(), 0).await?;
             }
         }
         let (start, total) = place(&response, partial.length_bytes())?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             let whole = total.is_some_and(|total| total == partial.length_bytes());
             partial.resume_at(if whole { partial.length_bytes() } else { 0 })?;
-            return if whole { Ok(()) } else { Err(Broken::Midway(anyhow!("what was there is longer than the file"))) };
+            return ensure_midway(whole, "what was there is longer than the file");
         }
         if let (Some(known), Some(total)) = (card.bytes, total) {
             let error = || anyhow!("the model hub offers {total} bytes where Freehold knows of {known}");
@@ -136,8 +153,8 @@ impl Hub {
         }
         bar.set_position(start);
         receive(&mut response, partial, bar).await?;
-        ensure_midway(total.is_none_or(|total| total == partial.length_bytes()))?;
-        Ok(())
+        let whole = total.is_none_or(|total| total == partial.length_bytes());
+        ensure_midway(whole, "the file ended too soon")
     }
 
     /// Asks for the file from `start` on, through the hub's redirects.
@@ -148,17 +165,25 @@ impl Hub {
             if start > 0 {
                 request = request.header(RANGE, format!("bytes={start}-"));
             }
-            let response = request.send().await.map_err(|error| Broken::Unreachable(plain(&error, &url)))?;
+            let response = request
+                .send()
+                .await
+                .map_err(|error| Broken::Unreachable(plain(&error, &url)))?;
             linked = linked.or(response.headers());
             if !response.status().is_redirection() {
                 check_status(response.status(), &url)?;
                 return Ok((response, linked));
             }
-            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let location = response
+                .headers()
+                .get(LOCATION)
+                .and_then(|location| location.to_str().ok());
             let next = url.join(location.context("the model hub redirects to nowhere")?);
             let next = next.context("the model hub redirects to an address that is not valid")?;
             let secure = url.scheme() != "https" || next.scheme() == "https";
-            ensure_or(secure, || anyhow!("the model hub redirects to an address that is not secure"))?;
+            ensure_or(secure, || {
+                anyhow!("the model hub redirects to an address that is not secure")
+            })?;
             url = next;
         }
         Err(Broken::Final(anyhow!("the model hub redirects too often")))
@@ -174,16 +199,27 @@ struct Linked {
 impl Linked {
     fn or(self, headers: &HeaderMap) -> Self {
         let sha256 = headers.get("x-linked-etag").and_then(|value| value.to_str().ok());
-        let sha256 = sha256.map(|value| value.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase());
-        let sha256 = sha256.filter(|value| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        Self { sha256: self.sha256.or(sha256) }
+        let sha256 = sha256.map(|value| {
+            value
+                .trim_start_matches("W/")
+                .trim_matches('"')
+                .to_ascii_lowercase()
+        });
+        let sha256 =
+            sha256.filter(|value| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        Self {
+            sha256: self.sha256.or(sha256),
+        }
     }
 }
 
 fn client(url: &Url) -> anyhow::Result<Client> {
     let loopback = match url.host_str() {
         Some("localhost") => true,
-        Some(host) => host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse()
+            .is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
         None => false,
     };
     let mut builder = Client::builder()
@@ -206,7 +242,9 @@ fn check_status(status: StatusCode, url: &Url) -> Result<(), Broken> {
             "`{host}` does not give the file to everybody ({status}); its makers may want you to accept their terms on \
              its page first: download it there and use `freehold models add FILE`"
         ))),
-        StatusCode::NOT_FOUND => Err(Broken::Unreachable(anyhow!("`{host}` has no such file ({status})"))),
+        StatusCode::NOT_FOUND => Err(Broken::Unreachable(anyhow!(
+            "`{host}` has no such file ({status})"
+        ))),
         status => Err(Broken::Unreachable(anyhow!("`{host}` answers {status}"))),
     }
 }
@@ -217,7 +255,10 @@ fn place(response: &Response, asked: u64) -> anyhow::Result<(u64, Option<u64>)> 
         // A server that knows no ranges sends the whole file.
         return Ok((0, response.content_length()));
     }
-    let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let range = response
+        .headers()
+        .get(CONTENT_RANGE)
+        .and_then(|range| range.to_str().ok());
     let (span, total) = range
         .and_then(|range| range.trim().strip_prefix("bytes "))
         .and_then(|range| range.split_once('/'))
@@ -226,13 +267,22 @@ fn place(response: &Response, asked: u64) -> anyhow::Result<(u64, Option<u64>)> 
     if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         return Ok((0, total));
     }
-    let start = span.split_once('-').and_then(|(start, _)| start.parse::<u64>().ok());
-    ensure!(start == Some(asked), "the model hub sends another part of the file than was asked for");
+    let start = span
+        .split_once('-')
+        .and_then(|(start, _)| start.parse::<u64>().ok());
+    ensure!(
+        start == Some(asked),
+        "the model hub sends another part of the file than was asked for"
+    );
     Ok((asked, total))
 }
 
 /// Appends what comes until the answer ends.
-async fn receive(response: &mut Response, partial: &mut Partial<'_>, bar: &ProgressBar) -> Result<(), Broken> {
+async fn receive(
+    response: &mut Response,
+    partial: &mut Partial<'_>,
+    bar: &ProgressBar,
+) -> Result<(), Broken> {
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
@@ -255,8 +305,12 @@ fn ensure_or(good: bool, error: impl FnOnce() -> anyhow::Error) -> Result<(), Br
     if good { Ok(()) } else { Err(Broken::Final(error())) }
 }
 
-fn ensure_midway(whole: bool) -> Result<(), Broken> {
-    if whole { Ok(()) } else { Err(Broken::Midway(anyhow!("the file ended too soon"))) }
+fn ensure_midway(whole: bool, otherwise: &'static str) -> Result<(), Broken> {
+    if whole {
+        Ok(())
+    } else {
+        Err(Broken::Midway(anyhow!(otherwise)))
+    }
 }
 
 /// The error without the address, which is long and may carry a signature, and with its innermost cause.
@@ -265,7 +319,11 @@ fn plain(error: &reqwest::Error, url: &Url) -> anyhow::Error {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    let what = if error.is_timeout() { "it does not answer in time".to_owned() } else { cause.to_string() };
+    let what = if error.is_timeout() {
+        "it does not answer in time".to_owned()
+    } else {
+        cause.to_string()
+    };
     anyhow!("cannot reach `{}`: {what}", url.host_str().unwrap_or_default())
 }
 

@@ -29,7 +29,9 @@ pub(super) fn lines(cards: &[ModelCard], installed: &[Installed], chosen: Option
         chosen: chosen == Some(name),
         parameters_total_billions: card.map(|card| card.parameters_total_billions),
         parameters_active_billions: card.map(|card| card.parameters_active_billions),
-        bytes: installed.map(|installed| installed.record.bytes).or(card.and_then(|card| card.bytes)),
+        bytes: installed
+            .map(|installed| installed.record.bytes)
+            .or(card.and_then(|card| card.bytes)),
         context_tokens_max: card.map(|card| card.context_tokens_max),
         completes_code: card.map(|card| card.fim.is_some()),
         licence: card.map(|card| card.licence.clone()),
@@ -39,7 +41,9 @@ pub(super) fn lines(cards: &[ModelCard], installed: &[Installed], chosen: Option
         let installed = installed.iter().find(|installed| installed.name == card.name);
         line(&card.name, Some(card), installed)
     });
-    let besides = installed.iter().filter(|installed| cards.iter().all(|card| card.name != installed.name));
+    let besides = installed
+        .iter()
+        .filter(|installed| cards.iter().all(|card| card.name != installed.name));
     let besides = besides.map(|installed| line(&installed.name, installed.card.as_ref(), Some(installed)));
     known.chain(besides).collect()
 }
@@ -48,8 +52,14 @@ pub(super) fn lines(cards: &[ModelCard], installed: &[Installed], chosen: Option
 pub(super) fn table(lines: &[Line]) -> String {
     let mut rows = vec![["NAME", "STATE", "PARAMETERS", "SIZE", "FOR", "LICENCE"].map(str::to_owned)];
     rows.extend(lines.iter().map(row));
-    let widths: Vec<usize> =
-        (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..6)
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     let mut table = String::new();
     for row in rows {
         let cells: Vec<String> = row
@@ -86,5 +96,12 @@ fn row(line: &Line) -> [String; 6] {
         None => "?".to_owned(),
     };
     let bytes = line.bytes.map_or("?".to_owned(), size);
-    [line.name.clone(), state.to_owned(), parameters, bytes, purpose.to_owned(), licence]
+    [
+        line.name.clone(),
+        state.to_owned(),
+        parameters,
+        bytes,
+        purpose.to_owned(),
+        licence,
+    ]
 }

@@ -25,17 +25,31 @@ impl Pip {
     /// When there is none; the error says how to get it.
     pub(super) fn find(host: &dyn Host) -> anyhow::Result<Self> {
         if let Some(program) = host.variable_os("FREEHOLD_PIP") {
-            return Ok(Self { command: Command::new(PathBuf::from(program)) });
+            return Ok(Self {
+                command: Command::new(PathBuf::from(program)),
+            });
         }
         let module = |python: &str| Command::new(python).arguments(["-m", "pip"]);
-        let candidates = [module("python3"), module("python"), Command::new("pip3"), Command::new("pip")];
+        let candidates = [
+            module("python3"),
+            module("python"),
+            Command::new("pip3"),
+            Command::new("pip"),
+        ];
         let works = |command: &Command| {
-            host.run(&command.clone().argument("--version")).is_ok_and(|output| output.success())
+            host.run(&command.clone().argument("--version"))
+                .is_ok_and(|output| output.success())
         };
         match candidates.into_iter().find(works) {
             Some(command) => Ok(Self { command }),
             None => bail!("no pip was found; install Python 3 with pip (Debian: `apt install python3-pip`)"),
         }
+    }
+
+    /// The pip that `command` calls.
+    #[cfg(test)]
+    pub(super) fn with(command: Command) -> Self {
+        Self { command }
     }
 
     /// Downloads one package into `folder` and gives its wheel.
@@ -52,7 +66,10 @@ impl Pip {
         if !output.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-            bail!("pip cannot download `{package}`: {}", lines[lines.len().saturating_sub(3)..].join("; "));
+            bail!(
+                "pip cannot download `{package}`: {}",
+                lines[lines.len().saturating_sub(3)..].join("; ")
+            );
         }
         let entries = host.list(folder)?;
         let wheel = entries.iter().find(|entry| entry.name.ends_with(".whl"));
@@ -109,7 +126,10 @@ fn append_part(
         }
     }
     let [name] = names.as_slice() else {
-        bail!("it holds {} files that end in `{ending}` where one was expected", names.len())
+        bail!(
+            "it holds {} files that end in `{ending}` where one was expected",
+            names.len()
+        )
     };
     let mut file = archive.by_name(name)?;
     let size = file.size();

@@ -6,6 +6,8 @@ mod list;
 mod mirror;
 mod partial;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -30,7 +32,11 @@ use hub::Hub;
 pub fn run(arguments: &ModelsArguments) -> anyhow::Result<ExitCode> {
     let host = RealHost::new();
     let paths = Paths::find(&host)?;
-    let commands = Commands { host: &host, store: Store::new(&host, &paths), paths };
+    let commands = Commands {
+        host: &host,
+        store: Store::new(&host, &paths),
+        paths,
+    };
     match &arguments.command {
         ModelsCommand::List { json } => commands.list(*json)?,
         ModelsCommand::Get { name, yes } => commands.get(name, *yes)?,
@@ -56,7 +62,11 @@ impl Commands<'_> {
             &self.store.installed()?,
             settings.model.as_deref(),
         );
-        let text = if json { serde_json::to_string_pretty(&lines)? + "\n" } else { list::table(&lines) };
+        let text = if json {
+            serde_json::to_string_pretty(&lines)? + "\n"
+        } else {
+            list::table(&lines)
+        };
         print(&text)
     }
 
@@ -70,8 +80,14 @@ impl Commands<'_> {
         }
         let hub = Hub::new(hub::base_from(self.host.variable("HF_ENDPOINT"))?);
         let sources = Sources { hub, pip: None };
-        let installed = get::get(self.host, &self.store, card, &sources, &mut |text| eprintln!("{text}"))?;
-        print(&format!("Installed {}, checksum {}.\n", installed.file.display(), installed.record.sha256))?;
+        let installed = get::get(self.host, &self.store, card, &sources, &mut |text| {
+            eprintln!("{text}")
+        })?;
+        print(&format!(
+            "Installed {}, checksum {}.\n",
+            installed.file.display(),
+            installed.record.sha256
+        ))?;
         self.choose_first(name)
     }
 
@@ -134,7 +150,10 @@ fn add(host: &dyn Host, store: &Store<'_>, file: &Path, name: Option<&str>) -> a
     let bytes = host.metadata(file)?.bytes;
     let sha256 = store::sha256_of(host, file, &mut |_| {})?;
     let card = store.recognise(&sha256, bytes);
-    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let name = name.or(card.map(|card| card.name.as_str())).unwrap_or(stem);
     store::check_name(name).context("give it another name with `--name`")?;
     let target = store.file(name);

@@ -46,8 +46,17 @@ impl<'a> Partial<'a> {
             PathBuf::from(name)
         };
         let (path, state_path) = (beside(".part"), beside(".part.toml"));
-        let state = files.read_text(&state_path).ok().and_then(|text| toml::from_str(&text).ok());
-        let mut partial = Self { files, path, state_path, state: state.unwrap_or_default(), open: None };
+        let state = files
+            .read_text(&state_path)
+            .ok()
+            .and_then(|text| toml::from_str(&text).ok());
+        let mut partial = Self {
+            files,
+            path,
+            state_path,
+            state: state.unwrap_or_default(),
+            open: None,
+        };
         if let Some(sha256) = sha256 {
             partial.expect(sha256)?;
         }
@@ -74,7 +83,10 @@ impl<'a> Partial<'a> {
         match &self.open {
             Some(open) => open.length_bytes,
             None if self.state.sha256.is_none() => 0,
-            None => self.files.metadata(&self.path).map_or(0, |metadata| metadata.bytes),
+            None => self
+                .files
+                .metadata(&self.path)
+                .map_or(0, |metadata| metadata.bytes),
         }
     }
 
@@ -82,7 +94,8 @@ impl<'a> Partial<'a> {
     pub(super) fn resume_at(&mut self, length_bytes: u64) -> anyhow::Result<()> {
         self.open = None;
         let mut file = self.files.open_append(&self.path)?;
-        file.sync().with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        file.sync()
+            .with_context(|| format!("cannot write `{}`", self.path.display()))?;
         if self.files.metadata(&self.path)?.bytes != length_bytes {
             self.files.truncate(&self.path, length_bytes)?;
         }
@@ -92,7 +105,11 @@ impl<'a> Partial<'a> {
             self.state.part_ends.retain(|end| *end <= length_bytes);
             self.save()?;
         }
-        self.open = Some(Open { file, hasher, length_bytes });
+        self.open = Some(Open {
+            file,
+            hasher,
+            length_bytes,
+        });
         Ok(())
     }
 
@@ -104,7 +121,9 @@ impl<'a> Partial<'a> {
     /// Writes at the end.
     pub(super) fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let open = self.open.as_mut().context("the partial file is not open")?;
-        open.file.write_all(bytes).with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        open.file
+            .write_all(bytes)
+            .with_context(|| format!("cannot write `{}`", self.path.display()))?;
         open.hasher.update(bytes);
         open.length_bytes += bytes.len() as u64;
         Ok(())
@@ -125,7 +144,9 @@ impl<'a> Partial<'a> {
     /// Returns when all that was appended is on the disk.
     pub(super) fn sync(&mut self) -> anyhow::Result<()> {
         let open = self.open.as_mut().context("the partial file is not open")?;
-        open.file.sync().with_context(|| format!("cannot write `{}`", self.path.display()))
+        open.file
+            .sync()
+            .with_context(|| format!("cannot write `{}`", self.path.display()))
     }
 
     /// SHA-256 of what is there.

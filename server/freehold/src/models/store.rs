@@ -51,7 +51,11 @@ pub struct Record {
 impl<'a> Store<'a> {
     /// The store in the folders of `paths`, with the catalogue that comes with Freehold.
     pub fn new(files: &'a dyn Files, paths: &Paths) -> Self {
-        Self { files, folder: paths.models.clone(), catalogue: Catalogue::builtin() }
+        Self {
+            files,
+            folder: paths.models.clone(),
+            catalogue: Catalogue::builtin(),
+        }
     }
 
     /// The same store with another catalogue.
@@ -64,11 +68,6 @@ impl<'a> Store<'a> {
     /// The models that can be had.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
-    }
-
-    /// The files that the store lies in.
-    pub(super) fn files(&self) -> &'a dyn Files {
-        self.files
     }
 
     /// The folder that it lies in.
@@ -115,11 +114,19 @@ impl<'a> Store<'a> {
             Err(error) => return Err(error.into()),
         };
         let record: Record = toml::from_str(&text).with_context(|| {
-            format!("cannot understand `{}`; remove it and add the model again", record_file.display())
+            format!(
+                "cannot understand `{}`; remove it and add the model again",
+                record_file.display()
+            )
         })?;
         let known = record.catalogue.as_deref();
         let card = known.and_then(|name| self.catalogue.card(name)).cloned();
-        Ok(Some(Installed { name: name.to_owned(), file, record, card }))
+        Ok(Some(Installed {
+            name: name.to_owned(),
+            file,
+            record,
+            card,
+        }))
     }
 
     /// The installed model called `name`.
@@ -175,8 +182,12 @@ impl<'a> Store<'a> {
             )
         };
         ensure!(metadata.bytes == record.bytes, changed());
-        ensure!(sha256_of(self.files, &installed.file, &mut |_| {})? == record.sha256, changed());
-        self.record(name, &record.sha256, record.catalogue.clone()).map(drop)
+        ensure!(
+            sha256_of(self.files, &installed.file, &mut |_| {})? == record.sha256,
+            changed()
+        );
+        self.record(name, &record.sha256, record.catalogue.clone())
+            .map(drop)
     }
 
     /// Records the checksum of a file that lies in the store.
@@ -197,7 +208,8 @@ impl<'a> Store<'a> {
             catalogue,
         };
         let text = toml::to_string(&record).context("cannot write down what was checked")?;
-        self.files.write_atomic(&self.record_file(name), text.as_bytes())?;
+        self.files
+            .write_atomic(&self.record_file(name), text.as_bytes())?;
         self.require(name)
     }
 
@@ -207,7 +219,10 @@ impl<'a> Store<'a> {
     /// When it is not installed or cannot be removed.
     pub(super) fn remove(&self, name: &str) -> anyhow::Result<()> {
         check_name(name)?;
-        ensure!(self.files.exists(&self.file(name)), "model `{name}` is not installed");
+        ensure!(
+            self.files.exists(&self.file(name)),
+            "model `{name}` is not installed"
+        );
         // The file goes first: a record without a file is nothing, a file without a record is a leftover.
         self.files.remove_file(&self.file(name))?;
         match self.files.remove_file(&self.record_file(name)) {
@@ -220,7 +235,11 @@ impl<'a> Store<'a> {
     pub(super) fn recognise(&self, sha256: &str, bytes: u64) -> Option<&ModelCard> {
         let cards = &self.catalogue.model;
         let by_sum = cards.iter().find(|card| card.sha256.as_deref() == Some(sha256));
-        by_sum.or_else(|| cards.iter().find(|card| card.sha256.is_none() && card.bytes == Some(bytes)))
+        by_sum.or_else(|| {
+            cards
+                .iter()
+                .find(|card| card.sha256.is_none() && card.bytes == Some(bytes))
+        })
     }
 }
 
@@ -259,7 +278,11 @@ pub(super) fn check_gguf(files: &dyn Files, file: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub(super) fn sha256_of(files: &dyn Files, file: &Path, progress: &mut dyn FnMut(u64)) -> anyhow::Result<String> {
+pub(super) fn sha256_of(
+    files: &dyn Files,
+    file: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> anyhow::Result<String> {
     let mut hasher = Sha256::new();
     hash_into(&mut hasher, files, file, progress)?;
     Ok(hexadecimal(&hasher.finalize()))
@@ -275,7 +298,9 @@ pub(super) fn hash_into(
     let mut open = files.open(file)?;
     let mut buffer = vec![0; PIECE_BYTES];
     loop {
-        let count = open.read(&mut buffer).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let count = open
+            .read(&mut buffer)
+            .with_context(|| format!("cannot read `{}`", file.display()))?;
         if count == 0 {
             return Ok(());
         }
@@ -292,6 +317,10 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn stamp(metadata: &Metadata) -> String {
-    let since = metadata.modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
-    since.map_or("unknown".to_owned(), |since| format!("{}.{:09}", since.as_secs(), since.subsec_nanos()))
+    let since = metadata
+        .modified
+        .and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+    since.map_or("unknown".to_owned(), |since| {
+        format!("{}.{:09}", since.as_secs(), since.subsec_nanos())
+    })
 }
