@@ -452,7 +452,7 @@ mod tests {
         check(
             |facts| (small(facts).checksum_published, small(facts).fills_in) = (false, None),
             expect![[r#"
-                ok       model  `small`, 491 MB, not in the catalogue
+                ok       model  `small`, 491 MB, its checksum was never published
             "#]],
         );
     }
