@@ -13,6 +13,9 @@ const LINE_BYTES_MAX: usize = 4096;
 /// Bytes of a line that are looked at for signs of a binary file.
 const LINE_SAMPLE_BYTES: usize = 1024;
 
+/// A document that begins with so much white space is taken to be blank throughout.
+const BLANK_CHARACTERS_MAX: usize = 64 * 1024;
+
 /// Marks that may follow the closers at the end of a line without making it the middle of something: the
 /// same that Copilot's client allows.
 const TRAILING_MARKS: &[char] = &[':', '{', ';', ','];
@@ -123,7 +126,12 @@ fn refuse(
     if !is_only_closers(&rest, language(document.language)) {
         return Err(Silence::InsideLine);
     }
-    if document.text.chars().all(char::is_whitespace) {
+    if document
+        .text
+        .chars()
+        .take(BLANK_CHARACTERS_MAX)
+        .all(char::is_whitespace)
+    {
         return Err(Silence::NothingWritten);
     }
     Ok(shape)

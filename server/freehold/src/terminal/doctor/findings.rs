@@ -107,6 +107,12 @@ fn program(facts: &Facts) -> Finding {
 
 fn libraries(facts: &Facts) -> Finding {
     let check = "build";
+    if facts.build_features.is_empty() && facts.endpoint.is_some() {
+        return Finding::ok(
+            check,
+            "built without llama.cpp, which a server elsewhere makes up for",
+        );
+    }
     if facts.build_features.is_empty() {
         return Finding::problem(
             check,
@@ -119,10 +125,7 @@ fn libraries(facts: &Facts) -> Finding {
     match &facts.libraries {
         Some(libraries) if variants(libraries) > 0 => Finding::ok(
             check,
-            format!(
-                "{features}; {} variants of the CPU code in `lib/`",
-                variants(libraries)
-            ),
+            format!("{features}; CPU variants in `lib/`: {}", variants(libraries)),
         ),
         Some(_) => Finding::problem(
             check,
@@ -176,11 +179,11 @@ fn model(facts: &Facts) -> Finding {
             return Finding::ok(check, format!("none needed here: {why}"));
         }
         Err(why) => {
-            return Finding::problem(
-                check,
-                why.clone(),
-                "`freehold models get qwen2.5-coder-0.5b` is a good start",
-            );
+            // The store's own words end with the remedy.
+            let (says, remedy) = why
+                .split_once("; ")
+                .unwrap_or((why, "`freehold models list` shows those there are"));
+            return Finding::problem(check, says, remedy);
         }
     };
     let ModelFacts { name, bytes, .. } = model;
@@ -357,7 +360,7 @@ mod tests {
     fn a_healthy_machine() {
         expect![[r#"
             ok       program   freehold 1.2.3 for linux-x86_64, /opt/freehold/freehold
-            ok       build     llama; 1 variants of the CPU code in `lib/`
+            ok       build     llama; CPU variants in `lib/`: 1
             ok       folders   models `/fh/models`, log `/fh/state/engine.log`, socket `/fh/run/engine.sock`
             ok       settings  `/fh/config.toml`
             ok       model     `small`, 491 MB, its checksum is the published one
@@ -429,10 +432,10 @@ mod tests {
     #[test]
     fn what_is_wrong_with_the_model() {
         check(
-            |facts| facts.model = Err("no model is installed".to_owned()),
+            |facts| facts.model = Err("no model is installed; get one".to_owned()),
             expect![[r#"
                 PROBLEM  model  no model is installed
-                                → `freehold models get qwen2.5-coder-0.5b` is a good start
+                                → get one
             "#]],
         );
         check(
