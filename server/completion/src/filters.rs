@@ -1,6 +1,6 @@
 //! Small filters between what a model wrote and what is worth showing, each about one thing.
 
-use crate::lines::{is_blank, is_word, letters, same_line};
+use crate::lines::{indentation, is_blank, is_word, letters, same_line};
 use crate::scan::{Scanner, Step, is_closer, opener};
 use crate::{Context, Shape};
 
@@ -19,6 +19,9 @@ const PIECE_REPEATS: usize = 5;
 /// So much of the line must be repeated: short rows, as of type parameters, are written on purpose.
 const REPEATED_BYTES_MIN: usize = 32;
 
+/// What follows a statement that begins with one of these, in the same block, is never reached.
+const LEAVING_WORDS: &[&str] = &["return", "break", "continue", "throw", "raise"];
+
 /// A suggestion in the making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -36,6 +39,7 @@ pub const FILTERS: &[(&str, Filter)] = &[
     ("drop_broken_characters", drop_broken_characters),
     ("fit_rest_of_line", fit_rest_of_line),
     ("drop_open_bracket", drop_open_bracket),
+    ("drop_dead_end", drop_dead_end),
     ("drop_repeated_pieces", drop_repeated_pieces),
     ("drop_repeated_lines", drop_repeated_lines),
     ("trim_end", trim_end),
@@ -165,6 +169,27 @@ fn is_subsequence(part: &str, whole: &str) -> bool {
     part.chars()
         .filter(|character| !character.is_whitespace())
         .all(|character| rest.any(|other| other == character))
+}
+
+/// Takes away a last line that leaves the block although the block goes on after the cursor: small models
+/// hurry to the end of a function and would cut off the rest of it.
+fn drop_dead_end(context: &Context, shape: Shape, draft: &mut Draft) {
+    if shape == Shape::Line || context.scanner.language().prose || !is_blank(context.line_before()) {
+        return;
+    }
+    let whole = format!("{}{}", context.line_before(), draft.text.trim_end());
+    let start = whole.rfind('\n').map_or(0, |at| at + 1);
+    let last = &whole[start..];
+    let text = last.trim_start();
+    let word = &text[..text.find(|character| !is_word(character)).unwrap_or(text.len())];
+    let base = whole.lines().find(|line| !is_blank(line)).map_or(0, indentation);
+    let goes_on = context
+        .next_line()
+        .is_some_and(|next| indentation(next) >= base && letters(next) > 0);
+    if goes_on && base > 0 && indentation(last) == base && LEAVING_WORDS.contains(&word) {
+        let kept = start.saturating_sub(context.line_before().len() + 1);
+        draft.text.truncate(kept);
+    }
 }
 
 /// Cuts a line that ends with the same piece many times in a row, and what follows it.
