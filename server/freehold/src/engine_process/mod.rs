@@ -1,13 +1,136 @@
-//! The engine process: one per user and machine, shared by all windows.
+//! The engine process: one per user and machine, shared by all windows; and the ways to reach it.
+
+mod activity;
+mod api;
+mod attach;
+mod chat_template;
+mod date;
+mod lifecycle;
+mod load;
+mod metrics;
+mod serve;
+mod slot;
+mod socket;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use host::{Environment as _, Host, RealHost};
+use remote::{Endpoint, RemoteEngine, RemoteOptions};
 
 use crate::cli::{EngineArguments, ServeArguments};
+use crate::paths::Paths;
+use crate::settings::{self, Settings};
+use attach::Launcher;
+use lifecycle::EngineProcess;
+use load::{SCRIPT_VARIABLE, Source, load_engine};
 
-pub fn run(_arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not yet")
+/// Time without a request after which the process ends, in seconds; goes before the settings.
+const IDLE_VARIABLE: &str = "FREEHOLD_IDLE_SECONDS";
+
+/// `freehold engine`: holds the model until nobody needs it.
+///
+/// # Errors
+/// When the settings cannot be read or the socket cannot be opened.
+pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
+    let host = Arc::new(RealHost::new());
+    let paths = Paths::find(host.as_ref())?;
+    let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
+    let script = arguments.scripted.clone().or_else(|| host.variable_os(SCRIPT_VARIABLE).map(Into::into));
+    let source = match script {
+        Some(script) => Source::Script(script),
+        None => chosen_model(&paths, &settings),
+    };
+    let idle = match host.variable(IDLE_VARIABLE) {
+        Some(seconds) => Duration::from_secs(
+            seconds.parse().with_context(|| format!("`{IDLE_VARIABLE}` must be a number of seconds"))?,
+        ),
+        None => Duration::from_secs(60 * u64::from(settings.engine.idle_minutes)),
+    };
+    let process = EngineProcess {
+        host: host.clone(),
+        socket: paths.engine_socket(),
+        run: paths.run,
+        idle: (!idle.is_zero()).then_some(idle),
+    };
+    process.run(Box::new(move || load_engine(host.as_ref(), source)))
 }
 
-pub fn serve(_arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not yet")
+/// `freehold serve`: the engine's API on a loopback port.
+///
+/// # Errors
+/// When the port is taken or the token cannot be kept.
+pub fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let host: Arc<dyn Host> = Arc::new(RealHost::new());
+    let paths = Paths::find(host.as_ref())?;
+    host.create_private_folder(&paths.state)?;
+    let token_file = paths.state.join("serve-token");
+    let (token, new) = serve::token(host.as_ref(), &token_file)?;
+    let launcher = launcher(host, &paths)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    runtime.block_on(async {
+        let listener = serve::listen(arguments.port).await?;
+        println!("address: http://{}/v1", listener.local_addr()?);
+        match new {
+            true => println!("token: {token} (shown once; it lies in `{}`)", token_file.display()),
+            false => println!("token: the one in `{}`", token_file.display()),
+        }
+        serve::serve(listener, launcher, token).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The engine process of this user as an engine: started when it is first needed.
+///
+/// # Errors
+/// When this program's own file cannot be found, or there is no client for its socket.
+pub fn remote_engine(
+    host: Arc<dyn Host>,
+    paths: &Paths,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<RemoteEngine> {
+    let launcher = launcher(host, paths)?;
+    let endpoint = Endpoint::Freehold { socket: launcher.socket.clone(), attach: Some(launcher.hook()) };
+    Ok(RemoteEngine::new(RemoteOptions { endpoint, runtime })?)
+}
+
+/// Asks a running engine process to end, so that the next request starts one with other settings.
+/// That none runs is no error.
+///
+/// # Errors
+/// When it runs and does not do as it is asked.
+pub async fn shutdown(paths: &Paths) -> anyhow::Result<()> {
+    let socket = paths.engine_socket();
+    if tokio::net::UnixStream::connect(&socket).await.is_err() {
+        return Ok(());
+    }
+    let client = reqwest::Client::builder().unix_socket(socket).no_proxy().build()?;
+    let url = format!("http://localhost{}", remote::wire::SHUTDOWN_PATH);
+    let answer = client.post(url).timeout(Duration::from_secs(5)).send().await;
+    answer.and_then(reqwest::Response::error_for_status).context("the engine process does not end")?;
+    Ok(())
+}
+
+fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
+    Ok(Launcher {
+        program: host.own_executable()?,
+        socket: paths.engine_socket(),
+        log: paths.engine_log(),
+        environment: Vec::new(),
+        host,
+    })
+}
+
+/// The model that the user chose.
+fn chosen_model(_paths: &Paths, settings: &Settings) -> Source {
+    match &settings.model {
+        None => Source::Nothing("no model is chosen; see `freehold models list`, then `freehold models use NAME`".to_owned()),
+        Some(name) => Source::Nothing(format!("the model `{name}` is not installed; get it with `freehold models get {name}`")),
+    }
 }
