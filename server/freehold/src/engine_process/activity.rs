@@ -24,7 +24,9 @@ pub struct Busy {
 impl Activity {
     /// Nobody has asked for anything yet.
     pub fn new() -> Self {
-        Self { counts: watch::Sender::new(Counts::default()) }
+        Self {
+            counts: watch::Sender::new(Counts::default()),
+        }
     }
 
     /// Counts a request from now until the result is dropped.
@@ -33,7 +35,9 @@ impl Activity {
             counts.open += 1;
             counts.begun += 1;
         });
-        Busy { counts: self.counts.clone() }
+        Busy {
+            counts: self.counts.clone(),
+        }
     }
 
     /// Waits until no request was in flight for `time`.

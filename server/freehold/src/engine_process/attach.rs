@@ -43,8 +43,10 @@ impl Launcher {
         let log_start = self.host.metadata(&self.log).map_or(0, |metadata| metadata.bytes);
         let mut command = Command::new(&self.program).argument("engine");
         command.environment.extend(self.environment.iter().cloned());
-        let started =
-            self.host.spawn_detached(&command, &self.log).context("cannot start the engine process")?;
+        let started = self
+            .host
+            .spawn_detached(&command, &self.log)
+            .context("cannot start the engine process")?;
         let id = started.id;
         let mut ready = tokio::task::spawn_blocking(move || started.wait_ready());
         let line = match tokio::time::timeout(START_TIME_MAX, &mut ready).await {
@@ -78,7 +80,10 @@ impl Launcher {
 
     /// What the log says since `start`, as the end of a sentence.
     fn log_tail(&self, start: u64) -> String {
-        let end = self.host.metadata(&self.log).map_or(start, |metadata| metadata.bytes);
+        let end = self
+            .host
+            .metadata(&self.log)
+            .map_or(start, |metadata| metadata.bytes);
         let start = start.max(end.saturating_sub(LOG_TAIL_BYTES));
         let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
         let bytes = self.host.read_range(&self.log, start, length).unwrap_or_default();

@@ -21,7 +21,10 @@ pub enum Source {
 }
 
 /// A model file and how it is used.
-#[cfg_attr(not(feature = "llama"), expect(dead_code, reason = "only llama.cpp reads models"))]
+#[cfg_attr(
+    not(feature = "llama"),
+    expect(dead_code, reason = "only llama.cpp reads models")
+)]
 pub struct Model {
     /// The GGUF file.
     pub file: PathBuf,
@@ -49,21 +52,36 @@ pub fn load_engine(files: &dyn Files, source: Source) -> Result<Arc<dyn Engine>,
 
 fn load_script(files: &dyn Files, file: &Path) -> Result<Arc<dyn Engine>, String> {
     let text = files.read_text(file).map_err(|error| error.to_string())?;
-    let script =
-        Script::parse(&text).map_err(|error| format!("cannot read the script `{}`: {error}", file.display()))?;
+    let script = Script::parse(&text)
+        .map_err(|error| format!("cannot read the script `{}`: {error}", file.display()))?;
     Ok(Arc::new(ScriptedEngine::new(script)))
 }
 
 #[cfg(feature = "llama")]
 fn load_model(model: Model) -> Result<Arc<dyn Engine>, String> {
-    let Model { file, name, fim, context_tokens, threads } = model;
-    let options =
-        llama::LlamaOptions { file, name, fim, context_tokens, threads, ..llama::LlamaOptions::default() };
+    let Model {
+        file,
+        name,
+        fim,
+        context_tokens,
+        threads,
+    } = model;
+    let options = llama::LlamaOptions {
+        file,
+        name,
+        fim,
+        context_tokens,
+        threads,
+        ..llama::LlamaOptions::default()
+    };
     let engine = llama::LlamaEngine::load(options).map_err(|error| error.to_string())?;
     Ok(Arc::new(engine))
 }
 
 #[cfg(not(feature = "llama"))]
 fn load_model(model: Model) -> Result<Arc<dyn Engine>, String> {
-    Err(format!("this build of Freehold holds no engine, so `{}` cannot be loaded; build it with the feature `llama`", model.name))
+    Err(format!(
+        "this build of Freehold holds no engine, so `{}` cannot be loaded; build it with the feature `llama`",
+        model.name
+    ))
 }

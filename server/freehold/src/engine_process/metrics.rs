@@ -55,7 +55,10 @@ impl Metrics {
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP freehold_{name} {help}\n# TYPE freehold_{name} {kind}");
+            let _ = writeln!(
+                text,
+                "# HELP freehold_{name} {help}\n# TYPE freehold_{name} {kind}"
+            );
             for (labels, value) in samples {
                 let _ = writeln!(text, "freehold_{name}{labels} {value}");
             }
@@ -64,7 +67,10 @@ impl Metrics {
             .ends
             .iter()
             .map(|((lane, end), count)| {
-                (format!("{{lane=\"{}\",end=\"{end}\"}}", lane_name(*lane)), precise(*count))
+                (
+                    format!("{{lane=\"{}\",end=\"{end}\"}}", lane_name(*lane)),
+                    precise(*count),
+                )
             })
             .collect();
         family("requests_total", "counter", "Requests that have ended.", &ends);
@@ -72,23 +78,50 @@ impl Metrics {
             .into_iter()
             .map(|lane| {
                 let open = counts.open.get(&lane).copied().unwrap_or_default().max(0);
-                (format!("{{lane=\"{}\"}}", lane_name(lane)), precise(open.unsigned_abs()))
+                (
+                    format!("{{lane=\"{}\"}}", lane_name(lane)),
+                    precise(open.unsigned_abs()),
+                )
             })
             .collect();
-        family("requests_open", "gauge", "Requests that wait or are being answered.", &open);
+        family(
+            "requests_open",
+            "gauge",
+            "Requests that wait or are being answered.",
+            &open,
+        );
         let prompt = [
-            ("{source=\"evaluated\"}".to_owned(), precise(counts.evaluated_tokens)),
+            (
+                "{source=\"evaluated\"}".to_owned(),
+                precise(counts.evaluated_tokens),
+            ),
             ("{source=\"reused\"}".to_owned(), precise(counts.reused_tokens)),
         ];
         family("prompt_tokens_total", "counter", "Tokens of prompts.", &prompt);
         let generated = [(String::new(), precise(counts.generated_tokens))];
-        family("generated_tokens_total", "counter", "Tokens generated.", &generated);
+        family(
+            "generated_tokens_total",
+            "counter",
+            "Tokens generated.",
+            &generated,
+        );
         let phases = [
             ("{phase=\"queue\"}".to_owned(), counts.queue_milliseconds / 1000.0),
-            ("{phase=\"prompt\"}".to_owned(), counts.prompt_milliseconds / 1000.0),
-            ("{phase=\"generation\"}".to_owned(), counts.generation_milliseconds / 1000.0),
+            (
+                "{phase=\"prompt\"}".to_owned(),
+                counts.prompt_milliseconds / 1000.0,
+            ),
+            (
+                "{phase=\"generation\"}".to_owned(),
+                counts.generation_milliseconds / 1000.0,
+            ),
         ];
-        family("seconds_total", "counter", "Time that requests spent in each phase.", &phases);
+        family(
+            "seconds_total",
+            "counter",
+            "Time that requests spent in each phase.",
+            &phases,
+        );
         text
     }
 

@@ -38,14 +38,19 @@ pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let host = Arc::new(RealHost::new());
     let paths = Paths::find(host.as_ref())?;
     let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
-    let script = arguments.scripted.clone().or_else(|| host.variable_os(SCRIPT_VARIABLE).map(Into::into));
+    let script = arguments
+        .scripted
+        .clone()
+        .or_else(|| host.variable_os(SCRIPT_VARIABLE).map(Into::into));
     let source = match script {
         Some(script) => Source::Script(script),
         None => chosen_model(&paths, &settings),
     };
     let idle = match host.variable(IDLE_VARIABLE) {
         Some(seconds) => Duration::from_secs(
-            seconds.parse().with_context(|| format!("`{IDLE_VARIABLE}` must be a number of seconds"))?,
+            seconds
+                .parse()
+                .with_context(|| format!("`{IDLE_VARIABLE}` must be a number of seconds"))?,
         ),
         None => Duration::from_secs(60 * u64::from(settings.engine.idle_minutes)),
     };
@@ -78,7 +83,10 @@ pub fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         let listener = serve::listen(arguments.port).await?;
         println!("address: http://{}/v1", listener.local_addr()?);
         match new {
-            true => println!("token: {token} (shown once; it lies in `{}`)", token_file.display()),
+            true => println!(
+                "token: {token} (shown once; it lies in `{}`)",
+                token_file.display()
+            ),
             false => println!("token: the one in `{}`", token_file.display()),
         }
         serve::serve(listener, launcher, token).await
@@ -96,7 +104,10 @@ pub fn remote_engine(
     runtime: tokio::runtime::Handle,
 ) -> anyhow::Result<RemoteEngine> {
     let launcher = launcher(host, paths)?;
-    let endpoint = Endpoint::Freehold { socket: launcher.socket.clone(), attach: Some(launcher.hook()) };
+    let endpoint = Endpoint::Freehold {
+        socket: launcher.socket.clone(),
+        attach: Some(launcher.hook()),
+    };
     Ok(RemoteEngine::new(RemoteOptions { endpoint, runtime })?)
 }
 
@@ -110,10 +121,15 @@ pub async fn shutdown(paths: &Paths) -> anyhow::Result<()> {
     if tokio::net::UnixStream::connect(&socket).await.is_err() {
         return Ok(());
     }
-    let client = reqwest::Client::builder().unix_socket(socket).no_proxy().build()?;
+    let client = reqwest::Client::builder()
+        .unix_socket(socket)
+        .no_proxy()
+        .build()?;
     let url = format!("http://localhost{}", remote::wire::SHUTDOWN_PATH);
     let answer = client.post(url).timeout(Duration::from_secs(5)).send().await;
-    answer.and_then(reqwest::Response::error_for_status).context("the engine process does not end")?;
+    answer
+        .and_then(reqwest::Response::error_for_status)
+        .context("the engine process does not end")?;
     Ok(())
 }
 
@@ -130,7 +146,11 @@ fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
 /// The model that the user chose.
 fn chosen_model(_paths: &Paths, settings: &Settings) -> Source {
     match &settings.model {
-        None => Source::Nothing("no model is chosen; see `freehold models list`, then `freehold models use NAME`".to_owned()),
-        Some(name) => Source::Nothing(format!("the model `{name}` is not installed; get it with `freehold models get {name}`")),
+        None => Source::Nothing(
+            "no model is chosen; see `freehold models list`, then `freehold models use NAME`".to_owned(),
+        ),
+        Some(name) => Source::Nothing(format!(
+            "the model `{name}` is not installed; get it with `freehold models get {name}`"
+        )),
     }
 }

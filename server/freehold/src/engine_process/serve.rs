@@ -40,9 +40,15 @@ pub async fn serve(listener: TcpListener, launcher: Launcher, token: String) -> 
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .context("cannot make a client for the engine's socket")?;
-    let gate = Arc::new(Gate { token, launcher, client });
-    let router =
-        Router::new().fallback(pass).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(gate);
+    let gate = Arc::new(Gate {
+        token,
+        launcher,
+        client,
+    });
+    let router = Router::new()
+        .fallback(pass)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(gate);
     axum::serve(listener, router).await.context("cannot serve")
 }
 
@@ -77,7 +83,9 @@ pub fn token(files: &dyn Files, file: &Path) -> anyhow::Result<(String, bool)> {
     }
     let mut bytes = [0; TOKEN_BYTES];
     let mut random: Box<dyn ReadFile> = files.open(Path::new("/dev/urandom"))?;
-    random.read_exact(&mut bytes).context("cannot get randomness for a token")?;
+    random
+        .read_exact(&mut bytes)
+        .context("cannot get randomness for a token")?;
     let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     // The mode first, the secret second.
     files.write_atomic(file, b"")?;
@@ -113,15 +121,26 @@ async fn pass(
 fn check(headers: &HeaderMap, uri: &Uri, token: &str) -> Result<(), (StatusCode, &'static str)> {
     let forbidden = |message| Err((StatusCode::FORBIDDEN, message));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    if !host.is_some_and(is_loopback_authority) || uri.authority().is_some_and(|authority| !is_loopback_authority(authority.as_str())) {
+    if !host.is_some_and(is_loopback_authority)
+        || uri
+            .authority()
+            .is_some_and(|authority| !is_loopback_authority(authority.as_str()))
+    {
         return forbidden("the `Host` of the request is not this machine's loopback name");
     }
     let origins = headers.get_all(header::ORIGIN);
-    if !origins.iter().all(|origin| origin.to_str().is_ok_and(is_loopback_origin)) {
+    if !origins
+        .iter()
+        .all(|origin| origin.to_str().is_ok_and(is_loopback_origin))
+    {
         return forbidden("web pages may not ask this engine");
     }
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     if !given.is_some_and(|(_, given)| same(given.trim(), token)) {
         return Err((
             StatusCode::UNAUTHORIZED,
@@ -135,12 +154,17 @@ fn check(headers: &HeaderMap, uri: &Uri, token: &str) -> Result<(), (StatusCode,
 fn same(given: &str, token: &str) -> bool {
     let given = Sha256::digest(given.as_bytes());
     let token = Sha256::digest(token.as_bytes());
-    let difference = given.iter().zip(token.iter()).fold(0, |difference, (one, other)| difference | (one ^ other));
+    let difference = given
+        .iter()
+        .zip(token.iter())
+        .fold(0, |difference, (one, other)| difference | (one ^ other));
     std::hint::black_box(difference) == 0
 }
 
 fn is_loopback_origin(origin: &str) -> bool {
-    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let authority = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
     authority.is_some_and(is_loopback_authority)
 }
 
@@ -150,7 +174,10 @@ fn is_loopback_authority(authority: &str) -> bool {
         Some((host, port)) => (host, port),
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
-    let port_is_one = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let port_is_one = port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|port| port.parse::<u16>().is_ok());
     port_is_one && (host.eq_ignore_ascii_case("localhost") || matches!(host, "127.0.0.1" | "::1"))
 }
 
@@ -163,7 +190,9 @@ async fn forward(
 ) -> anyhow::Result<Response> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let request = || {
-        let mut request = gate.client.request(method.clone(), format!("http://localhost{path}"));
+        let mut request = gate
+            .client
+            .request(method.clone(), format!("http://localhost{path}"));
         for name in [header::CONTENT_TYPE, header::ACCEPT] {
             if let Some(value) = headers.get(&name) {
                 request = request.header(name, value);
@@ -175,7 +204,9 @@ async fn forward(
         Ok(answer) => answer,
         Err(_) => {
             gate.launcher.attach().await?;
-            request().await.context("the engine process went away before it answered; ask again")?
+            request()
+                .await
+                .context("the engine process went away before it answered; ask again")?
         }
     };
     let mut response = Response::builder().status(answer.status());
@@ -184,7 +215,9 @@ async fn forward(
             response = response.header(name, value);
         }
     }
-    response.body(Body::from_stream(answer.bytes_stream())).context("the engine's answer is no response")
+    response
+        .body(Body::from_stream(answer.bytes_stream()))
+        .context("the engine's answer is no response")
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
@@ -231,7 +264,8 @@ mod tests {
         let (token, made) = super::token(&host, &file).expect("made");
         assert!(made && token.len() == 2 * TOKEN_BYTES);
         assert_eq!(super::token(&host, &file).expect("read"), (token.clone(), false));
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("there").permissions());
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("there").permissions());
         assert_eq!(mode & 0o777, 0o600);
         assert!(same(&token, &token) && !same("", &token) && !same(&token[1..], &token));
     }

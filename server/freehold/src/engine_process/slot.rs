@@ -21,7 +21,9 @@ enum Content {
 impl Slot {
     /// A place without an engine yet.
     pub fn loading() -> Self {
-        Self { content: watch::Sender::new(Content::Loading) }
+        Self {
+            content: watch::Sender::new(Content::Loading),
+        }
     }
 
     /// Puts what loading gave in its place.
@@ -53,7 +55,9 @@ impl Slot {
     pub async fn settled(&self) {
         let mut content = self.content.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
-        let _settled = content.wait_for(|content| !matches!(content, Content::Loading)).await;
+        let _settled = content
+            .wait_for(|content| !matches!(content, Content::Loading))
+            .await;
     }
 
     /// The engine, once it is loaded.

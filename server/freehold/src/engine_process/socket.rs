@@ -22,7 +22,10 @@ impl OwnListener {
     /// When the path is taken, too long for a socket (about 100 bytes), or not writable.
     pub fn bind(files: &dyn Files, path: &Path, user_id: u32) -> anyhow::Result<Self> {
         let listener = UnixListener::bind(path).with_context(|| {
-            format!("cannot listen at `{}`; is the path too long or its file system without sockets?", path.display())
+            format!(
+                "cannot listen at `{}`; is the path too long or its file system without sockets?",
+                path.display()
+            )
         })?;
         files.make_private(path)?;
         Ok(Self { listener, user_id })

@@ -34,7 +34,10 @@ impl Running {
                 let _gone = sender.send(event);
             }),
         );
-        Self { events, _ticket: ticket }
+        Self {
+            events,
+            _ticket: ticket,
+        }
     }
 
     /// The next event; [`Failure::Gone`] if the engine ended without one.
@@ -47,8 +50,17 @@ impl Running {
         let mut tokens = Vec::new();
         loop {
             match self.next().await {
-                Event::Token { text, log_probability } => tokens.push((text, log_probability)),
-                Event::Done { reason, usage } => return Ok(Collected { tokens, reason, usage }),
+                Event::Token {
+                    text,
+                    log_probability,
+                } => tokens.push((text, log_probability)),
+                Event::Done { reason, usage } => {
+                    return Ok(Collected {
+                        tokens,
+                        reason,
+                        usage,
+                    });
+                }
                 Event::Failed(failure) => return Err(failure),
             }
         }
@@ -64,7 +76,10 @@ struct Counted {
 impl Counted {
     fn new(api: &Arc<Api>, lane: Lane) -> Self {
         api.metrics.begin(lane);
-        Self { api: Arc::clone(api), _busy: api.activity.begin() }
+        Self {
+            api: Arc::clone(api),
+            _busy: api.activity.begin(),
+        }
     }
 }
 
@@ -115,12 +130,21 @@ pub async fn stream(mut running: Running, dialect: impl Dialect) -> Result<Respo
             event => Some(event),
         },
     };
-    let start = Streaming { running, dialect, first, generated_tokens: 0, ended: false };
+    let start = Streaming {
+        running,
+        dialect,
+        first,
+        generated_tokens: 0,
+        ended: false,
+    };
     let chunks = futures_util::stream::unfold(start, |mut streaming| async move {
         let bytes = streaming.next().await?;
         Some((Ok::<Bytes, Infallible>(bytes), streaming))
     });
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
     Ok((headers, Body::from_stream(chunks)).into_response())
 }
 
@@ -140,12 +164,23 @@ impl<D: Dialect> Streaming<D> {
                 None => self.running.next().await,
             };
             match event {
-                Event::Token { text, log_probability } => {
+                Event::Token {
+                    text,
+                    log_probability,
+                } => {
                     self.generated_tokens += 1;
                     let over = self.dialect.is_over(&text);
-                    let mut bytes: String = self.dialect.token(text, log_probability).iter().map(data).collect();
+                    let mut bytes: String = self
+                        .dialect
+                        .token(text, log_probability)
+                        .iter()
+                        .map(data)
+                        .collect();
                     if over {
-                        let usage = Usage { generated_tokens: self.generated_tokens, ..Usage::default() };
+                        let usage = Usage {
+                            generated_tokens: self.generated_tokens,
+                            ..Usage::default()
+                        };
                         bytes.push_str(&self.end(StopReason::Length, usage));
                     }
                     if !bytes.is_empty() {

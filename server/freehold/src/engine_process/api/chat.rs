@@ -80,7 +80,10 @@ pub async fn chat_completions(
             created: now_seconds,
             model: description.model.clone(),
         },
-        include_usage: body.stream_options.as_ref().is_some_and(|options| options.include_usage),
+        include_usage: body
+            .stream_options
+            .as_ref()
+            .is_some_and(|options| options.include_usage),
         logprobs: body.logprobs == Some(true),
         begun: false,
     };
@@ -116,9 +119,15 @@ fn request(body: ChatBody, description: &Description, now_seconds: u64) -> Resul
     Ok(Request {
         prompt,
         sampling,
-        stop: StopConditions { texts: body.parameters.stop_texts()?, tokens: Vec::new() },
+        stop: StopConditions {
+            texts: body.parameters.stop_texts()?,
+            tokens: Vec::new(),
+        },
         lane: Lane::Agent,
-        tokens_max: tokens_max(body.max_completion_tokens.or(body.max_tokens), description.context_tokens),
+        tokens_max: tokens_max(
+            body.max_completion_tokens.or(body.max_tokens),
+            description.context_tokens,
+        ),
         log_probabilities: body.logprobs == Some(true),
     })
 }
@@ -185,7 +194,8 @@ impl ChatDialect {
         if !std::mem::replace(&mut self.begun, true) {
             delta["role"] = json!("assistant");
         }
-        let choice = json!({"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason});
+        let choice =
+            json!({"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason});
         self.chunk("chat.completion.chunk", json!([choice]))
     }
 }

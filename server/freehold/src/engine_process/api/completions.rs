@@ -76,7 +76,10 @@ pub async fn completions(
             created: (api.now_seconds)(),
             model: description.model.clone(),
         },
-        include_usage: body.stream_options.as_ref().is_some_and(|options| options.include_usage),
+        include_usage: body
+            .stream_options
+            .as_ref()
+            .is_some_and(|options| options.include_usage),
         logprobs: body.logprobs.is_some(),
         ours: body.freehold.is_some(),
         text_bytes: 0,
@@ -93,7 +96,10 @@ pub async fn completions(
 
 fn request(body: CompletionBody, description: &Description) -> Result<Request, Failure> {
     let log_probabilities = body.logprobs.is_some();
-    let tokens_max = tokens_max(Some(body.max_tokens.unwrap_or(TOKENS_MAX)), description.context_tokens);
+    let tokens_max = tokens_max(
+        Some(body.max_tokens.unwrap_or(TOKENS_MAX)),
+        description.context_tokens,
+    );
     let sampling = body.parameters.sampling()?;
     let texts = body.parameters.stop_texts()?;
     if let Some(fields) = body.freehold {
@@ -105,7 +111,10 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
                 min_p: fields.min_p,
                 ..sampling
             },
-            stop: StopConditions { texts, tokens: fields.stop_tokens },
+            stop: StopConditions {
+                texts,
+                tokens: fields.stop_tokens,
+            },
             lane: fields.lane,
             tokens_max,
             log_probabilities: fields.log_probabilities || log_probabilities,
@@ -122,15 +131,33 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
             stop.texts.extend(texts);
             (prompt, stop)
         }
-        None => (plain(description, prompt)?, StopConditions { texts, tokens: Vec::new() }),
+        None => (
+            plain(description, prompt)?,
+            StopConditions {
+                texts,
+                tokens: Vec::new(),
+            },
+        ),
     };
-    Ok(Request { prompt, sampling, stop, lane: Lane::Typing, tokens_max, log_probabilities })
+    Ok(Request {
+        prompt,
+        sampling,
+        stop,
+        lane: Lane::Typing,
+        tokens_max,
+        log_probabilities,
+    })
 }
 
 /// The prompt for text that goes on. It is text throughout: what looks like a special token in it is not
 /// one; `suffix`, `/infill` and chat exist for those.
 fn plain(description: &Description, text: String) -> Result<Vec<Segment>, Failure> {
-    let mut prompt: Vec<Segment> = description.begin_token.clone().map(Segment::Token).into_iter().collect();
+    let mut prompt: Vec<Segment> = description
+        .begin_token
+        .clone()
+        .map(Segment::Token)
+        .into_iter()
+        .collect();
     if !text.is_empty() {
         prompt.push(Segment::Text(text));
     }
@@ -198,7 +225,10 @@ impl CompletionDialect {
         answer["usage"] = usage_json(&collected.usage);
         if self.ours {
             let reason = Some(collected.reason.clone());
-            answer["freehold"] = json!(ChunkFields { reason, log_probability: None });
+            answer["freehold"] = json!(ChunkFields {
+                reason,
+                log_probability: None
+            });
             answer["freehold_usage"] = json!(collected.usage);
         }
         answer
@@ -215,7 +245,10 @@ impl Dialect for CompletionDialect {
         let choice = json!({"index": 0, "text": tokens[0].0, "logprobs": logprobs, "finish_reason": null});
         let mut chunk = self.chunk(json!([choice]));
         if self.ours {
-            chunk["freehold"] = json!(ChunkFields { log_probability, reason: None });
+            chunk["freehold"] = json!(ChunkFields {
+                log_probability,
+                reason: None
+            });
         }
         Some(chunk)
     }
@@ -225,7 +258,10 @@ impl Dialect for CompletionDialect {
             json!({"index": 0, "text": "", "logprobs": null, "finish_reason": finish_reason(&reason)});
         let mut last = self.chunk(json!([choice]));
         if self.ours {
-            last["freehold"] = json!(ChunkFields { reason: Some(reason), log_probability: None });
+            last["freehold"] = json!(ChunkFields {
+                reason: Some(reason),
+                log_probability: None
+            });
             last["freehold_usage"] = json!(usage);
         }
         let mut chunks = vec![last];

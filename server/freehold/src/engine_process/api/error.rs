@@ -18,12 +18,22 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn not_found(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", None, format!("there is no `{path}` here"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            None,
+            format!("there is no `{path}` here"),
+        )
     }
 
     pub fn wrong_method(path: &str) -> Self {
         let message = format!("`{path}` is not called with this method");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", None, message)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request_error",
+            None,
+            message,
+        )
     }
 
     pub fn body(status: StatusCode, bytes_max: usize) -> Self {
@@ -38,7 +48,12 @@ impl ApiError {
         let message = format!(
             "the model `{asked}` is not loaded; `{loaded}` is. Name that one or none, or switch with `freehold models use {asked}`"
         );
-        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), message)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("model_not_found"),
+            message,
+        )
     }
 
     /// The error as it stands in an answer.
@@ -58,25 +73,40 @@ impl ApiError {
     }
 
     fn new(status: StatusCode, kind: &'static str, code: Option<&'static str>, message: String) -> Self {
-        Self { status, kind, code, message, failure: None }
+        Self {
+            status,
+            kind,
+            code,
+            message,
+            failure: None,
+        }
     }
 }
 
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let (status, kind, code) = match &failure {
-            Failure::PromptTooLong { .. } => {
-                (StatusCode::BAD_REQUEST, "invalid_request_error", Some("context_length_exceeded"))
-            }
+            Failure::PromptTooLong { .. } => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request_error",
+                Some("context_length_exceeded"),
+            ),
             Failure::UnknownToken(_) | Failure::Invalid(_) => {
                 (StatusCode::BAD_REQUEST, "invalid_request_error", None)
             }
-            Failure::NoModel(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable_error", Some("no_model")),
+            Failure::NoModel(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable_error",
+                Some("no_model"),
+            ),
             Failure::Gone => (StatusCode::SERVICE_UNAVAILABLE, "unavailable_error", None),
             Failure::Engine(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", None),
             Failure::Endpoint(_) => (StatusCode::BAD_GATEWAY, "server_error", None),
         };
-        Self { failure: Some(failure.clone()), ..Self::new(status, kind, code, failure.to_string()) }
+        Self {
+            failure: Some(failure.clone()),
+            ..Self::new(status, kind, code, failure.to_string())
+        }
     }
 }
 

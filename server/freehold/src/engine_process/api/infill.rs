@@ -78,16 +78,32 @@ pub async fn infill(
     let mut tokens = Vec::new();
     let collected = loop {
         match running.next().await {
-            Event::Token { text, log_probability } => {
+            Event::Token {
+                text,
+                log_probability,
+            } => {
                 let late = dialect.deadline.passed_with(&text);
                 tokens.push((text, log_probability));
                 if late {
                     let generated_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-                    let usage = Usage { generated_tokens, ..Usage::default() };
-                    break Collected { tokens, reason: StopReason::Length, usage };
+                    let usage = Usage {
+                        generated_tokens,
+                        ..Usage::default()
+                    };
+                    break Collected {
+                        tokens,
+                        reason: StopReason::Length,
+                        usage,
+                    };
                 }
             }
-            Event::Done { reason, usage } => break Collected { tokens, reason, usage },
+            Event::Done { reason, usage } => {
+                break Collected {
+                    tokens,
+                    reason,
+                    usage,
+                };
+            }
             Event::Failed(failure) => return Err(failure.into()),
         }
     };
@@ -98,11 +114,21 @@ fn request(body: InfillBody, description: &Description) -> Result<Request, Failu
     let prefix = body.input_prefix + &body.prompt;
     let (prompt, mut stop) = render(description, &prefix, &body.input_suffix, &body.input_extra)?;
     // Below zero there means as many as there is room for.
-    let asked = body.n_predict.or(body.max_tokens).and_then(|asked| u32::try_from(asked).ok());
+    let asked = body
+        .n_predict
+        .or(body.max_tokens)
+        .and_then(|asked| u32::try_from(asked).ok());
     let sampling = body.parameters.sampling()?;
     stop.texts.extend(body.parameters.stop_texts()?);
     let tokens_max = tokens_max(asked, description.context_tokens);
-    Ok(Request { prompt, sampling, stop, lane: Lane::Typing, tokens_max, log_probabilities: false })
+    Ok(Request {
+        prompt,
+        sampling,
+        stop,
+        lane: Lane::Typing,
+        tokens_max,
+        log_probabilities: false,
+    })
 }
 
 /// The prompt that asks for what stands between `prefix` and `suffix`, and what ends the answer.
@@ -130,17 +156,30 @@ pub fn render(
         FimPart::Content => Segment::Text(content.to_owned()),
         FimPart::Repository => Segment::Text(WORKSPACE_NAME.to_owned()),
     };
-    let mut prompt: Vec<Segment> = description.begin_token.clone().map(Segment::Token).into_iter().collect();
+    let mut prompt: Vec<Segment> = description
+        .begin_token
+        .clone()
+        .map(Segment::Token)
+        .into_iter()
+        .collect();
     if !others.is_empty() && !format.other_file.is_empty() {
         prompt.extend(format.repository.iter().map(|one| part(one, "", "")));
         for other in others {
-            prompt.extend(format.other_file.iter().map(|one| part(one, &other.filename, &other.text)));
+            prompt.extend(
+                format
+                    .other_file
+                    .iter()
+                    .map(|one| part(one, &other.filename, &other.text)),
+            );
         }
         prompt.extend(format.current_file.iter().map(|one| part(one, FILE_NAME, "")));
     }
     prompt.extend(format.infill.iter().map(|one| part(one, FILE_NAME, "")));
     prompt.retain(|segment| !matches!(segment, Segment::Text(text) if text.is_empty()));
-    let stop = StopConditions { texts: format.stop_texts.clone(), tokens: format.stop_tokens.clone() };
+    let stop = StopConditions {
+        texts: format.stop_texts.clone(),
+        tokens: format.stop_tokens.clone(),
+    };
     Ok((prompt, stop))
 }
 
@@ -154,8 +193,14 @@ struct Deadline {
 
 impl Deadline {
     fn new(milliseconds: Option<i64>) -> Self {
-        let milliseconds = milliseconds.and_then(|time| u64::try_from(time).ok()).filter(|time| *time > 0);
-        Self { time_max: milliseconds.map(Duration::from_millis), first: None, line_complete: false }
+        let milliseconds = milliseconds
+            .and_then(|time| u64::try_from(time).ok())
+            .filter(|time| *time > 0);
+        Self {
+            time_max: milliseconds.map(Duration::from_millis),
+            first: None,
+            line_complete: false,
+        }
     }
 
     /// Whether the time is over with this token.
@@ -199,9 +244,8 @@ impl InfillDialect {
 impl Dialect for InfillDialect {
     fn token(&mut self, text: String, _log_probability: Option<f32>) -> Option<Value> {
         self.tokens += 1;
-        (!text.is_empty()).then(|| {
-            json!({"index": 0, "content": text, "stop": false, "tokens_predicted": self.tokens})
-        })
+        (!text.is_empty())
+            .then(|| json!({"index": 0, "content": text, "stop": false, "tokens_predicted": self.tokens}))
     }
 
     fn is_over(&mut self, text: &str) -> bool {
@@ -219,8 +263,16 @@ impl Dialect for InfillDialect {
 
 fn timings(usage: &Usage) -> Value {
     let phase = |tokens: u32, milliseconds: f64| {
-        let per_token = if tokens > 0 { milliseconds / f64::from(tokens) } else { 0.0 };
-        let per_second = if milliseconds > 0.0 { f64::from(tokens) * 1000.0 / milliseconds } else { 0.0 };
+        let per_token = if tokens > 0 {
+            milliseconds / f64::from(tokens)
+        } else {
+            0.0
+        };
+        let per_second = if milliseconds > 0.0 {
+            f64::from(tokens) * 1000.0 / milliseconds
+        } else {
+            0.0
+        };
         (per_token, per_second)
     };
     let prompt = phase(usage.evaluated_tokens, usage.prompt_milliseconds);

@@ -55,7 +55,9 @@ impl Parameters {
             Some(OneOrMany::Many(texts)) => texts,
         };
         if texts.iter().any(String::is_empty) {
-            return Err(Failure::Invalid("a text in `stop` is empty and would end every answer at once".to_owned()));
+            return Err(Failure::Invalid(
+                "a text in `stop` is empty and would end every answer at once".to_owned(),
+            ));
         }
         Ok(texts)
     }
@@ -71,7 +73,11 @@ fn within(
     if range.contains(&value) {
         return Ok(value);
     }
-    Err(Failure::Invalid(format!("`{name}` is {value}; it must be {} to {}", range.start(), range.end())))
+    Err(Failure::Invalid(format!(
+        "`{name}` is {value}; it must be {} to {}",
+        range.start(),
+        range.end()
+    )))
 }
 
 /// Tokens that may be generated: what was asked for, as far as the context holds it.

@@ -44,7 +44,11 @@ pub async fn health(State(api): State<Arc<Api>>) -> Response {
 
 /// `GET /metrics`, for Prometheus.
 pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], api.metrics.text()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        api.metrics.text(),
+    )
+        .into_response()
 }
 
 /// `GET /v1/models`: the one that is loaded.
