@@ -178,3 +178,169 @@ impl Reader {
         (self.reason.take().unwrap_or(StopReason::EndOfText), usage)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use engine::{Event, Lane, Sampling, Segment, StopConditions};
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            prompt: vec![
+                Segment::Token("<PRE>".to_owned()),
+                Segment::Text("a</s>".to_owned()),
+            ],
+            sampling: Sampling {
+                top_k: 5,
+                ..Sampling::default()
+            },
+            stop: StopConditions {
+                texts: vec!["\n\n".to_owned()],
+                tokens: vec!["<EOT>".to_owned()],
+            },
+            lane: Lane::Typing,
+            tokens_max: 8,
+            log_probabilities: true,
+        }
+    }
+
+    /// What becomes of an answer that comes in these chunks.
+    fn check(chunks: &[&str], expected: &Expect) {
+        let events = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::clone(&events);
+        let sink = move |event: Event| seen.lock().expect("no panic").push_str(&format!("{event:?}\n"));
+        let mut outlet = Outlet::new(Box::new(sink));
+        outlet.without(Some('\u{2060}'));
+        let mut reader = Reader::new("http://host/v1", &request());
+        let mut end = None;
+        for chunk in chunks {
+            match reader.read(chunk, &mut outlet).transpose() {
+                None => {}
+                some => {
+                    end = some;
+                    break;
+                }
+            }
+        }
+        let end = end.unwrap_or_else(|| match reader.has_reason() {
+            true => Ok(reader.end(&outlet)),
+            false => Err(crate::failure::broke_off("http://host/v1", "connection closed")),
+        });
+        outlet.end(end);
+        expected.assert_eq(&events.lock().expect("no panic"));
+    }
+
+    #[test]
+    fn the_request() {
+        let (body, joiner) = body("m", &request()).expect("a body");
+        assert_eq!(joiner, Some('\u{2060}'));
+        expect![[r#"
+            {
+              "logprobs": 1,
+              "max_tokens": 8,
+              "model": "m",
+              "prompt": "<PRE>a<·/s>",
+              "seed": 0,
+              "stop": [
+                "\n\n",
+                "<EOT>"
+              ],
+              "stream": true,
+              "stream_options": {
+                "include_usage": true
+              },
+              "temperature": 0.0,
+              "top_k": 5,
+              "top_p": 1.0
+            }
+        "#]]
+        .assert_eq(&format!("{body:#}\n").replace('\u{2060}', "·"));
+        let grammar = Sampling {
+            grammar: Some("root ::= x".to_owned()),
+            ..Sampling::default()
+        };
+        let held = Request {
+            sampling: grammar,
+            ..request()
+        };
+        assert!(matches!(super::body("m", &held), Err(Failure::Invalid(_))));
+    }
+
+    #[test]
+    fn llama_server() {
+        check(
+            &[
+                r#"{"choices":[{"text":"x","index":0,"logprobs":null,"finish_reason":null}],"created":1,"model":"m","object":"text_completion","id":"c"}"#,
+                r#"{"choices":[{"text":"\u2060y","index":0,"finish_reason":null}]}"#,
+                r#"{"choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"length"}],"usage":{"completion_tokens":2,"prompt_tokens":3,"total_tokens":5},"timings":{"prompt_n":1}}"#,
+                "[DONE]",
+            ],
+            &expect![[r#"
+                Token { text: "x", log_probability: None }
+                Token { text: "y", log_probability: None }
+                Done { reason: Length, usage: Usage { prompt_tokens: 3, reused_tokens: 0, evaluated_tokens: 3, generated_tokens: 2, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn vllm_with_log_probabilities_and_a_stop_text() {
+        check(
+            &[
+                r#"{"choices":[{"index":0,"text":" a b","logprobs":{"text_offset":[0,2],"token_logprobs":[-0.5,null],"tokens":[" a"," b"],"top_logprobs":[{}]},"finish_reason":null,"stop_reason":null}],"usage":null}"#,
+                r#"{"choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"stop","stop_reason":"\n\n"}],"usage":null}"#,
+                r#"{"choices":[],"usage":{"prompt_tokens":20,"total_tokens":22,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":16}}}"#,
+                "[DONE]",
+            ],
+            &expect![[r#"
+                Token { text: " a", log_probability: Some(-0.5) }
+                Token { text: " b", log_probability: None }
+                Done { reason: StopText("\n\n"), usage: Usage { prompt_tokens: 20, reused_tokens: 16, evaluated_tokens: 4, generated_tokens: 2, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_server_that_never_says_done() {
+        check(
+            &[r#"{"choices":[{"text":"x","finish_reason":"stop","stop_reason":7}]}"#],
+            &expect![[r#"
+                Token { text: "x", log_probability: None }
+                Done { reason: EndOfText, usage: Usage { prompt_tokens: 0, reused_tokens: 0, evaluated_tokens: 0, generated_tokens: 1, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+            "#]],
+        );
+        check(
+            &[r#"{"choices":[{"text":"x","finish_reason":null}]}"#],
+            &expect![[r#"
+                Token { text: "x", log_probability: None }
+                Failed(Endpoint("the endpoint `http://host/v1` broke off its answer (connection closed); ask again"))
+            "#]],
+        );
+    }
+
+    #[test]
+    fn failures_in_the_stream() {
+        check(
+            &[r#"{"error":{"message":"out of memory","code":500}}"#],
+            &expect![[r#"
+                Failed(Endpoint("the endpoint `http://host/v1` failed: out of memory"))
+            "#]],
+        );
+        check(
+            &[r#"{"error":"model is being unloaded"}"#],
+            &expect![[r#"
+            Failed(Endpoint("the endpoint `http://host/v1` failed: model is being unloaded"))
+        "#]],
+        );
+        check(
+            &["<html>"],
+            &expect![[r#"
+            Failed(Endpoint("the endpoint `http://host/v1` answered with something that is not the OpenAI API (expected value at line 1 column 1); check `endpoint.url` in the settings, it usually ends in `/v1`"))
+        "#]],
+        );
+    }
+}

@@ -291,6 +291,16 @@ impl Shared {
                 &text_of(response).await,
             ));
         }
+        let kind = response
+            .headers()
+            .get(reqwest::header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        if let Some(kind) = kind.filter(|kind| !kind.starts_with("text/event-stream")) {
+            return Err(failure::unreadable(
+                &self.shown,
+                &format!("its answer is of type `{kind}`"),
+            ));
+        }
         let mut reader = open_ai::Reader::new(&self.shown, request);
         match follow(response, |data| reader.read(data, outlet)).await {
             Ok(end) => Ok(end),

@@ -81,7 +81,7 @@ impl EngineProcess {
             () = end_of_need(&api, self.idle) => "nobody needs it",
             () = api.shutdown.notified() => "it was asked to",
             signal = end_signal() => signal?,
-            served = async { server.await } => return served.map(|()| ExitCode::SUCCESS).context("cannot serve"),
+            served = server => return served.map(|()| ExitCode::SUCCESS).context("cannot serve"),
         };
         tracing::info!("the engine process ends: {end}");
         // First the socket, then, with the end of this function, the lock: so nobody connects to a process
@@ -90,13 +90,17 @@ impl EngineProcess {
         Ok(ExitCode::SUCCESS)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`/health` tells a person which process to look at"
+    )]
     fn api(&self) -> Arc<Api> {
         let host = Arc::clone(&self.host);
         let now_seconds = move || {
             let since = host.now().duration_since(std::time::SystemTime::UNIX_EPOCH);
             since.map_or(0, |since| since.as_secs())
         };
-        Arc::new(Api::new(Slot::loading(), now_seconds))
+        Arc::new(Api::new(Slot::loading(), std::process::id(), now_seconds))
     }
 
     /// Takes the lock that only one process has; nothing if another one has it and answers.

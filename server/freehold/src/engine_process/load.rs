@@ -67,15 +67,13 @@ fn load_model(model: Model) -> Result<Arc<dyn Engine>, String> {
         threads,
     } = model;
     let options = llama::LlamaOptions {
-        file,
         name,
         fim,
         context_tokens,
         threads,
-        ..llama::LlamaOptions::default()
+        ..llama::LlamaOptions::new(file)
     };
-    let engine = llama::LlamaEngine::load(options).map_err(|error| error.to_string())?;
-    Ok(Arc::new(engine))
+    Ok(Arc::new(llama::LlamaEngine::load(options)))
 }
 
 #[cfg(not(feature = "llama"))]

@@ -4,6 +4,7 @@ mod activity;
 mod api;
 mod attach;
 mod chat_template;
+mod choose;
 mod date;
 mod lifecycle;
 mod load;
@@ -18,17 +19,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use host::{Environment as _, Host, RealHost};
-use remote::{Endpoint, RemoteEngine, RemoteOptions};
 
 use crate::cli::{EngineArguments, ServeArguments};
 use crate::paths::Paths;
 use crate::settings::{self, Settings};
 use attach::Launcher;
+pub use choose::remote_engine;
 use lifecycle::EngineProcess;
 use load::{SCRIPT_VARIABLE, Source, load_engine};
 
 /// Time without a request after which the process ends, in seconds; goes before the settings.
 const IDLE_VARIABLE: &str = "FREEHOLD_IDLE_SECONDS";
+
+/// What is logged, in the notation of `tracing`; `info` if it is not set.
+const LOG_VARIABLE: &str = "FREEHOLD_LOG";
 
 /// `freehold engine`: holds the model until nobody needs it.
 ///
@@ -36,6 +40,7 @@ const IDLE_VARIABLE: &str = "FREEHOLD_IDLE_SECONDS";
 /// When the settings cannot be read or the socket cannot be opened.
 pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let host = Arc::new(RealHost::new());
+    log_to_standard_error(host.variable(LOG_VARIABLE).as_deref());
     let paths = Paths::find(host.as_ref())?;
     let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
     let script = arguments
@@ -61,6 +66,17 @@ pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
         idle: (!idle.is_zero()).then_some(idle),
     };
     process.run(Box::new(move || load_engine(host.as_ref(), source)))
+}
+
+/// Whoever starts the process sends its standard error to the log.
+fn log_to_standard_error(filter: Option<&str>) {
+    let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(std::io::stderr);
+    // Somebody may have set up another log already; then that one gets it all.
+    let _set_up_already = log.try_init();
 }
 
 /// `freehold serve`: the engine's API on a loopback port.
@@ -92,23 +108,6 @@ pub fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         serve::serve(listener, launcher, token).await
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The engine process of this user as an engine: started when it is first needed.
-///
-/// # Errors
-/// When this program's own file cannot be found, or there is no client for its socket.
-pub fn remote_engine(
-    host: Arc<dyn Host>,
-    paths: &Paths,
-    runtime: tokio::runtime::Handle,
-) -> anyhow::Result<RemoteEngine> {
-    let launcher = launcher(host, paths)?;
-    let endpoint = Endpoint::Freehold {
-        socket: launcher.socket.clone(),
-        attach: Some(launcher.hook()),
-    };
-    Ok(RemoteEngine::new(RemoteOptions { endpoint, runtime })?)
 }
 
 /// Asks a running engine process to end, so that the next request starts one with other settings.

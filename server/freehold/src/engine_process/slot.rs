@@ -1,9 +1,13 @@
 //! The place of the engine while it is loaded, once it is there, and when it could not be loaded.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{Description, Engine, Failure, State};
 use tokio::sync::watch;
+
+/// Time between two looks at an engine that reads its weights.
+const LOADING_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The place of the engine: requests wait here until it is loaded.
 #[derive(Clone)]
@@ -51,13 +55,15 @@ impl Slot {
         }
     }
 
-    /// Waits until it is certain that there is an engine, or none.
+    /// Waits until it is certain that there is an engine with its weights read, or none.
     pub async fn settled(&self) {
         let mut content = self.content.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
-        let _settled = content
-            .wait_for(|content| !matches!(content, Content::Loading))
-            .await;
+        let _settled = content.wait_for(|content| !matches!(content, Content::Loading)).await;
+        // An engine may read its weights on its own thread, and has no way to say that it is done.
+        while matches!(self.state(), State::Loading { .. }) {
+            tokio::time::sleep(LOADING_POLL_INTERVAL).await;
+        }
     }
 
     /// The engine, once it is loaded.

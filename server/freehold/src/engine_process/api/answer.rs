@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use engine::{Engine, Event, Failure, Lane, Request, StopReason, Ticket, Usage};
+use engine::{Engine, Event, Failure, Lane, Request, State, StopReason, Ticket, Usage};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -16,6 +16,7 @@ use super::error::ApiError;
 /// A request that is being answered. Dropping it cancels the request: that is what happens when the
 /// client goes away.
 pub struct Running {
+    api: Arc<Api>,
     events: mpsc::UnboundedReceiver<Event>,
     _ticket: Ticket,
 }
@@ -35,6 +36,7 @@ impl Running {
             }),
         );
         Self {
+            api: Arc::clone(api),
             events,
             _ticket: ticket,
         }
@@ -42,7 +44,12 @@ impl Running {
 
     /// The next event; [`Failure::Gone`] if the engine ended without one.
     pub async fn next(&mut self) -> Event {
-        self.events.recv().await.unwrap_or(Event::Failed(Failure::Gone))
+        let event = self.events.recv().await.unwrap_or(Event::Failed(Failure::Gone));
+        if matches!(event, Event::Failed(_)) && matches!(self.api.slot.state(), State::Failed(_)) {
+            // An engine that broke does not mend; the next process has a new one.
+            self.api.shutdown.notify_one();
+        }
+        event
     }
 
     /// Waits for the whole answer.

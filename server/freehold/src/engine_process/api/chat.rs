@@ -49,7 +49,10 @@ enum Role {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "`content` must be a text, or a list of parts of type `text`"
+)]
 enum Content {
     Text(String),
     Parts(Vec<Part>),

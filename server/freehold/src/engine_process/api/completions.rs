@@ -41,7 +41,7 @@ struct CompletionBody {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`prompt` must be a text, or a list of one text")]
 enum Prompt {
     One(String),
     Many(Vec<String>),

@@ -41,19 +41,22 @@ pub struct Api {
     pub metrics: Metrics,
     /// Told when somebody asks the process to end.
     pub shutdown: Notify,
+    /// Number of this process.
+    pub process_id: u32,
     /// Seconds since 1970.
     pub now_seconds: Box<dyn Fn() -> u64 + Send + Sync>,
     ids: AtomicU64,
 }
 
 impl Api {
-    /// An API to the engine in `slot`.
-    pub fn new(slot: Slot, now_seconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    /// An API to the engine in `slot`, held by the process `process_id`.
+    pub fn new(slot: Slot, process_id: u32, now_seconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self {
             slot,
             activity: Activity::new(),
             metrics: Metrics::default(),
             shutdown: Notify::new(),
+            process_id,
             now_seconds: Box::new(now_seconds),
             ids: AtomicU64::new(0),
         }

@@ -18,7 +18,7 @@ pub struct Parameters {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`stop` must be a text or a list of texts")]
 enum OneOrMany {
     One(String),
     Many(Vec<String>),

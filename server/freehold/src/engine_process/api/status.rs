@@ -17,7 +17,7 @@ pub async fn health(State(api): State<Arc<Api>>) -> Response {
     let mut health = Health {
         model: description.model,
         device: description.device,
-        process_id: std::process::id(),
+        process_id: api.process_id,
         ..Health::default()
     };
     let (code, status, state) = match api.slot.state() {
