@@ -17,6 +17,7 @@ use crate::settings::{EndpointSettings, Settings};
 /// # Errors
 /// When the endpoint of the settings is no address or its key is missing, or when this program's own
 /// file cannot be found.
+#[expect(dead_code, reason = "the language server and the terminal commands call it")]
 pub fn remote_engine(
     host: Arc<dyn Host>,
     paths: &Paths,

@@ -13,6 +13,7 @@ mod serve;
 mod slot;
 mod socket;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +23,21 @@ use host::{Environment as _, Host, RealHost};
 
 use crate::cli::{EngineArguments, ServeArguments};
 use crate::paths::Paths;
-use crate::settings::{self, Settings};
+use crate::settings;
 use attach::Launcher;
+#[expect(
+    unused_imports,
+    reason = "the language server and the terminal commands call it"
+)]
 pub use choose::remote_engine;
 use lifecycle::EngineProcess;
-use load::{SCRIPT_VARIABLE, Source, load_engine};
+use load::{SCRIPT_VARIABLE, load_engine};
 
 /// Time without a request after which the process ends, in seconds; goes before the settings.
 const IDLE_VARIABLE: &str = "FREEHOLD_IDLE_SECONDS";
 
+/// How long a process that is asked to end may take to answer.
+const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 /// What is logged, in the notation of `tracing`; `info` if it is not set.
 const LOG_VARIABLE: &str = "FREEHOLD_LOG";
 
@@ -46,11 +53,7 @@ pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let script = arguments
         .scripted
         .clone()
-        .or_else(|| host.variable_os(SCRIPT_VARIABLE).map(Into::into));
-    let source = match script {
-        Some(script) => Source::Script(script),
-        None => chosen_model(&paths, &settings),
-    };
+        .or_else(|| host.variable_os(SCRIPT_VARIABLE).map(PathBuf::from));
     let idle = match host.variable(IDLE_VARIABLE) {
         Some(seconds) => Duration::from_secs(
             seconds
@@ -62,10 +65,13 @@ pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let process = EngineProcess {
         host: host.clone(),
         socket: paths.engine_socket(),
-        run: paths.run,
+        run: paths.run.clone(),
         idle: (!idle.is_zero()).then_some(idle),
     };
-    process.run(Box::new(move || load_engine(host.as_ref(), source)))
+    process.run(Box::new(move || {
+        let loaded = load_engine(host.as_ref(), &paths, &settings, script.as_deref());
+        loaded.map_err(|error| format!("{error:#}"))
+    }))
 }
 
 /// Whoever starts the process sends its standard error to the log.
@@ -111,25 +117,30 @@ pub fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Asks a running engine process to end, so that the next request starts one with other settings.
-/// That none runs is no error.
+/// That none runs is no error; whether one did is the answer.
 ///
 /// # Errors
 /// When it runs and does not do as it is asked.
-pub async fn shutdown(paths: &Paths) -> anyhow::Result<()> {
-    let socket = paths.engine_socket();
-    if tokio::net::UnixStream::connect(&socket).await.is_err() {
-        return Ok(());
-    }
-    let client = reqwest::Client::builder()
-        .unix_socket(socket)
-        .no_proxy()
+pub fn shutdown(paths: &Paths) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()?;
-    let url = format!("http://localhost{}", remote::wire::SHUTDOWN_PATH);
-    let answer = client.post(url).timeout(Duration::from_secs(5)).send().await;
-    answer
-        .and_then(reqwest::Response::error_for_status)
-        .context("the engine process does not end")?;
-    Ok(())
+    runtime.block_on(async {
+        let socket = paths.engine_socket();
+        if tokio::net::UnixStream::connect(&socket).await.is_err() {
+            return Ok(false);
+        }
+        let client = reqwest::Client::builder()
+            .unix_socket(socket)
+            .no_proxy()
+            .build()?;
+        let url = format!("http://localhost{}", remote::wire::SHUTDOWN_PATH);
+        let answer = client.post(url).timeout(SHUTDOWN_TIME_MAX).send().await;
+        answer
+            .and_then(reqwest::Response::error_for_status)
+            .context("the engine process does not end")?;
+        Ok(true)
+    })
 }
 
 fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
@@ -140,16 +151,4 @@ fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
         environment: Vec::new(),
         host,
     })
-}
-
-/// The model that the user chose.
-fn chosen_model(_paths: &Paths, settings: &Settings) -> Source {
-    match &settings.model {
-        None => Source::Nothing(
-            "no model is chosen; see `freehold models list`, then `freehold models use NAME`".to_owned(),
-        ),
-        Some(name) => Source::Nothing(format!(
-            "the model `{name}` is not installed; get it with `freehold models get {name}`"
-        )),
-    }
 }

@@ -257,6 +257,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the mode is looked at past the host")]
     fn a_token_is_made_once_and_private() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("serve-token");

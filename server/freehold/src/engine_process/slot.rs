@@ -59,7 +59,11 @@ impl Slot {
     pub async fn settled(&self) {
         let mut content = self.content.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
-        let _settled = content.wait_for(|content| !matches!(content, Content::Loading)).await;
+        drop(
+            content
+                .wait_for(|content| !matches!(content, Content::Loading))
+                .await,
+        );
         // An engine may read its weights on its own thread, and has no way to say that it is done.
         while matches!(self.state(), State::Loading { .. }) {
             tokio::time::sleep(LOADING_POLL_INTERVAL).await;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::Api;
 use super::error::ApiError;
+use crate::engine_process::activity::Busy;
 
 /// A request that is being answered. Dropping it cancels the request: that is what happens when the
 /// client goes away.
@@ -25,12 +26,11 @@ impl Running {
     /// Hands `request` to `engine`.
     pub fn start(api: &Arc<Api>, engine: &dyn Engine, request: Request) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let lane = request.lane;
-        let counted = Counted::new(api, lane);
+        let counted = Counted::new(api, request.lane);
         let ticket = engine.submit(
             request,
             Box::new(move |event| {
-                counted.api.metrics.record(lane, &event);
+                counted.record(&event);
                 // Nobody listens any more when the client has gone.
                 let _gone = sender.send(event);
             }),
@@ -77,7 +77,8 @@ impl Running {
 /// Keeps the process awake as long as the engine holds the request.
 struct Counted {
     api: Arc<Api>,
-    _busy: crate::engine_process::activity::Busy,
+    lane: Lane,
+    _busy: Busy,
 }
 
 impl Counted {
@@ -85,8 +86,13 @@ impl Counted {
         api.metrics.begin(lane);
         Self {
             api: Arc::clone(api),
+            lane,
             _busy: api.activity.begin(),
         }
+    }
+
+    fn record(&self, event: &Event) {
+        self.api.metrics.record(self.lane, event);
     }
 }
 
