@@ -5,6 +5,7 @@
 //! server (llama-server, vLLM, SGLang, Ollama, LM Studio), where a prompt becomes one text and
 //! [`special`] keeps document text from becoming a control token.
 
+mod address;
 mod answer;
 mod failure;
 mod freehold;

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::{Description, Engine, EventSink, Failure, FimFormat, Request, State, StopReason, Ticket, Usage};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Response};
 use tokio::sync::{oneshot, watch};
 
 use crate::answer::{Broken, Outlet, follow};
 use crate::wire::{self, Health};
-use crate::{failure, freehold, open_ai};
+use crate::{address, failure, freehold, open_ai};
 
 /// How long an endpoint elsewhere may take to accept a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -109,22 +109,22 @@ impl RemoteEngine {
                 )
             }
             Endpoint::OpenAi(server) => {
-                let parsed = parse_address(&server.url)?;
+                let parsed = address::parse(&server.url)?;
                 let mut client = Client::builder()
                     .connect_timeout(CONNECT_TIME_MAX)
                     .read_timeout(SILENCE_MAX);
-                if is_loopback(&parsed) {
+                if address::is_loopback(&parsed) {
                     client = client.no_proxy();
                 }
                 let description = Description {
                     model: server.model.clone(),
                     fim: server.fim.clone(),
                     context_tokens: server.context_tokens,
-                    device: shown_address(&parsed),
+                    device: address::shown(&parsed),
                     ..Description::default()
                 };
                 let base = parsed.as_str().trim_end_matches('/').to_owned();
-                (client, base, shown_address(&parsed), description, State::Ready)
+                (client, base, address::shown(&parsed), description, State::Ready)
             }
         };
         // A prompt must not end up anywhere but where the user said.
@@ -429,72 +429,4 @@ async fn text_of(mut response: Response) -> String {
     }
     body.truncate(ERROR_BYTES_MAX);
     String::from_utf8_lossy(&body).into_owned()
-}
-
-fn parse_address(url: &str) -> Result<Url, Failure> {
-    let wrong = |why: &str| {
-        Failure::Endpoint(format!(
-            "`endpoint.url` in the settings is not an address of an endpoint: {why}"
-        ))
-    };
-    let parsed = Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(wrong("it must begin with `http://` or `https://`"));
-    }
-    if parsed.query().is_some() || parsed.fragment().is_some() {
-        return Err(wrong("it must end with its path, usually `/v1`"));
-    }
-    Ok(parsed)
-}
-
-fn shown_address(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!(
-        "{}://{host}{port}{}",
-        url.scheme(),
-        url.path().trim_end_matches('/')
-    )
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || address
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_checked_and_shown_without_secrets() {
-        let url = parse_address("https://user:secret@example.org:8443/v1/").expect("an address");
-        assert_eq!(shown_address(&url), "https://example.org:8443/v1");
-        for wrong in ["localhost:8080", "ftp://host/v1", "http://host/v1?key=secret", ""] {
-            assert!(parse_address(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn loopback_in_all_its_forms() {
-        for (url, expected) in [
-            ("http://localhost:1/v1", true),
-            ("http://127.0.0.2/v1", true),
-            ("http://[::1]:8080/v1", true),
-            ("http://a.localhost/v1", true),
-            ("http://localhost.example.org/v1", false),
-            ("http://10.0.0.1/v1", false),
-        ] {
-            assert_eq!(
-                is_loopback(&parse_address(url).expect("an address")),
-                expected,
-                "{url}"
-            );
-        }
-    }
 }

@@ -11,6 +11,8 @@ use tokio::net::UnixStream;
 
 /// How long a started process may take until its socket answers; the model is loaded after that.
 const START_TIME_MAX: Duration = Duration::from_secs(20);
+/// Longest log that is still added to, in bytes.
+const LOG_BYTES_MAX: u64 = 1024 * 1024;
 /// How much of the log an error shows, in bytes.
 const LOG_TAIL_BYTES: u64 = 2000;
 
@@ -39,7 +41,8 @@ impl Launcher {
             return Ok(());
         }
         let folder = self.log.parent().context("the log has no folder")?;
-        self.host.create_folder(folder)?;
+        self.host.create_private_folder(folder)?;
+        self.put_long_log_aside()?;
         let log_start = self.host.metadata(&self.log).map_or(0, |metadata| metadata.bytes);
         let mut command = Command::new(&self.program).argument("engine");
         command.environment.extend(self.environment.iter().cloned());
@@ -67,6 +70,19 @@ impl Launcher {
             }
             None => anyhow::bail!("the engine process ended at once{}", self.log_tail(log_start)),
         }
+    }
+
+    /// A log that has grown long becomes the old one.
+    fn put_long_log_aside(&self) -> anyhow::Result<()> {
+        let bytes = self.host.metadata(&self.log).map_or(0, |metadata| metadata.bytes);
+        if bytes > LOG_BYTES_MAX {
+            match self.host.rename(&self.log, &self.log.with_extension("log.old")) {
+                // Somebody who starts the process at the same time was quicker.
+                Err(error) if error.is_not_found() => {}
+                renamed => renamed?,
+            }
+        }
+        Ok(())
     }
 
     /// The same as a hook for [`remote::RemoteEngine`].
