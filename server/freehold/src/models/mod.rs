@@ -20,6 +20,7 @@ use host::{Host, RealHost};
 pub use store::{Installed, Store};
 
 use crate::cli::{ModelsArguments, ModelsCommand};
+use crate::engine_process;
 use crate::paths::Paths;
 use crate::settings;
 use get::{Sources, size};
@@ -136,10 +137,11 @@ impl Commands<'_> {
     }
 }
 
-/// Tells a running engine process that another model is chosen.
+/// Tells a running engine process that another model is chosen: it ends, and the next request starts one
+/// with that model.
 fn tell_engine(host: &dyn Host, paths: &Paths) -> anyhow::Result<()> {
-    if host.exists(&paths.engine_socket()) {
-        print("A running engine keeps the model it has until it ends.\n")?;
+    if host.exists(&paths.engine_socket()) && engine_process::shutdown(paths)? {
+        print("The engine that ran has ended; it comes back with the new model when it is needed.\n")?;
     }
     Ok(())
 }

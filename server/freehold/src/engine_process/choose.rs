@@ -1,0 +1,116 @@
+//! Which engine answers this user: our own process, or the endpoint that the settings name.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use engine::catalogue::Catalogue;
+use engine::{FimFormat, ModelCard};
+use host::{Environment, Host};
+use remote::{Endpoint, OpenAiEndpoint, RemoteEngine, RemoteOptions};
+
+use super::launcher;
+use crate::paths::Paths;
+use crate::settings::{EndpointSettings, Settings};
+
+/// The engine that answers this user. Our own process is started when it is first needed.
+///
+/// # Errors
+/// When the endpoint of the settings is no address or its key is missing, or when this program's own
+/// file cannot be found.
+#[expect(dead_code, reason = "the language server and the terminal commands call it")]
+pub fn remote_engine(
+    host: Arc<dyn Host>,
+    paths: &Paths,
+    settings: &Settings,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<RemoteEngine> {
+    let endpoint = match &settings.endpoint {
+        Some(elsewhere) => Endpoint::OpenAi(Box::new(open_ai(host.as_ref(), elsewhere)?)),
+        None => {
+            let launcher = launcher(host, paths)?;
+            Endpoint::Freehold {
+                socket: launcher.socket.clone(),
+                attach: Some(launcher.hook()),
+            }
+        }
+    };
+    Ok(RemoteEngine::new(RemoteOptions { endpoint, runtime })?)
+}
+
+fn open_ai(environment: &dyn Environment, settings: &EndpointSettings) -> anyhow::Result<OpenAiEndpoint> {
+    let api_key = match &settings.api_key_variable {
+        None => None,
+        Some(variable) => Some(environment.variable(variable).with_context(|| {
+            format!("`endpoint.api_key_variable` names `{variable}`, which is not set; set it to the key, or leave the setting out")
+        })?),
+    };
+    let model = settings.model.clone().unwrap_or_default();
+    let fim = known(&Catalogue::builtin(), &model);
+    // What the server gives a context is its own affair; a card knows only the most that it can be.
+    Ok(OpenAiEndpoint {
+        url: settings.url.clone(),
+        model,
+        api_key,
+        fim,
+        context_tokens: 0,
+    })
+}
+
+/// How the model of an endpoint is asked to fill in the middle: as the card says whose name is part of
+/// the model's, for servers put owner, format or tag around it.
+fn known(catalogue: &Catalogue, model: &str) -> Option<FimFormat> {
+    let letters = |name: &str| -> String {
+        name.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+            .collect()
+    };
+    let model = letters(model);
+    let named = |card: &&ModelCard| model.contains(&letters(&card.name));
+    let card = catalogue
+        .model
+        .iter()
+        .filter(named)
+        .max_by_key(|card| card.name.len())?;
+    catalogue.fim(card).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use host::MemoryHost;
+
+    use super::*;
+
+    #[test]
+    fn a_model_is_known_under_the_names_that_servers_give_it() {
+        let catalogue = Catalogue::builtin();
+        for (model, expected) in [
+            ("qwen2.5-coder-0.5b", true),
+            ("Qwen/Qwen2.5-Coder-1.5B-Instruct", true),
+            ("qwen2.5-coder:1.5b-base-q4_K_M", true),
+            ("llama3", false),
+            ("", false),
+        ] {
+            assert_eq!(known(&catalogue, model).is_some(), expected, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_named_must_be_there() {
+        let host = MemoryHost::new();
+        let mut settings = EndpointSettings {
+            url: "http://127.0.0.1:8080/v1".to_owned(),
+            model: None,
+            api_key_variable: None,
+        };
+        assert_eq!(open_ai(&host, &settings).expect("no key needed").api_key, None);
+        settings.api_key_variable = Some("SERVER_KEY".to_owned());
+        let error = open_ai(&host, &settings).err().expect("no key").to_string();
+        assert!(error.contains("`SERVER_KEY`, which is not set"), "{error}");
+        host.set_variable("SERVER_KEY", "k");
+        assert_eq!(
+            open_ai(&host, &settings).expect("a key").api_key,
+            Some("k".to_owned())
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! What the engine has done so far, in the text format of Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use engine::{Event, Lane, StopReason, Usage};
+
+/// What the engine has done so far.
+#[derive(Default)]
+pub struct Metrics {
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    open: BTreeMap<Lane, i64>,
+    ends: BTreeMap<(Lane, &'static str), u64>,
+    evaluated_tokens: u64,
+    reused_tokens: u64,
+    generated_tokens: u64,
+    queue_milliseconds: f64,
+    prompt_milliseconds: f64,
+    generation_milliseconds: f64,
+}
+
+impl Metrics {
+    /// A request in `lane` was taken on.
+    pub fn begin(&self, lane: Lane) {
+        self.change(|counts| *counts.open.entry(lane).or_default() += 1);
+    }
+
+    /// Something happened to a request in `lane`; its last event counts it.
+    pub fn record(&self, lane: Lane, event: &Event) {
+        let (end, usage) = match event {
+            Event::Token { .. } => return,
+            Event::Done { reason, usage } => (end_name(reason), *usage),
+            Event::Failed(_) => ("failed", Usage::default()),
+        };
+        self.change(|counts| {
+            *counts.open.entry(lane).or_default() -= 1;
+            *counts.ends.entry((lane, end)).or_default() += 1;
+            counts.evaluated_tokens += u64::from(usage.evaluated_tokens);
+            counts.reused_tokens += u64::from(usage.reused_tokens);
+            counts.generated_tokens += u64::from(usage.generated_tokens);
+            counts.queue_milliseconds += usage.queue_milliseconds;
+            counts.prompt_milliseconds += usage.prompt_milliseconds;
+            counts.generation_milliseconds += usage.generation_milliseconds;
+        });
+    }
+
+    /// All of it as text.
+    pub fn text(&self) -> String {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "# HELP freehold_{name} {help}\n# TYPE freehold_{name} {kind}"
+            );
+            for (labels, value) in samples {
+                let _ = writeln!(text, "freehold_{name}{labels} {value}");
+            }
+        };
+        let ends: Vec<_> = counts
+            .ends
+            .iter()
+            .map(|((lane, end), count)| {
+                (
+                    format!("{{lane=\"{}\",end=\"{end}\"}}", lane_name(*lane)),
+                    precise(*count),
+                )
+            })
+            .collect();
+        family("requests_total", "counter", "Requests that have ended.", &ends);
+        let open: Vec<_> = [Lane::Typing, Lane::Agent, Lane::Idle]
+            .into_iter()
+            .map(|lane| {
+                let open = counts.open.get(&lane).copied().unwrap_or_default().max(0);
+                (
+                    format!("{{lane=\"{}\"}}", lane_name(lane)),
+                    precise(open.unsigned_abs()),
+                )
+            })
+            .collect();
+        family(
+            "requests_open",
+            "gauge",
+            "Requests that wait or are being answered.",
+            &open,
+        );
+        let prompt = [
+            (
+                "{source=\"evaluated\"}".to_owned(),
+                precise(counts.evaluated_tokens),
+            ),
+            ("{source=\"reused\"}".to_owned(), precise(counts.reused_tokens)),
+        ];
+        family("prompt_tokens_total", "counter", "Tokens of prompts.", &prompt);
+        let generated = [(String::new(), precise(counts.generated_tokens))];
+        family(
+            "generated_tokens_total",
+            "counter",
+            "Tokens generated.",
+            &generated,
+        );
+        let phases = [
+            ("{phase=\"queue\"}".to_owned(), counts.queue_milliseconds / 1000.0),
+            (
+                "{phase=\"prompt\"}".to_owned(),
+                counts.prompt_milliseconds / 1000.0,
+            ),
+            (
+                "{phase=\"generation\"}".to_owned(),
+                counts.generation_milliseconds / 1000.0,
+            ),
+        ];
+        family(
+            "seconds_total",
+            "counter",
+            "Time that requests spent in each phase.",
+            &phases,
+        );
+        text
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Counts stay far below 2^53, where `f64` is exact.
+fn precise(count: u64) -> f64 {
+    count as f64
+}
+
+fn lane_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Typing => "typing",
+        Lane::Agent => "agent",
+        Lane::Idle => "idle",
+    }
+}
+
+fn end_name(reason: &StopReason) -> &'static str {
+    match reason {
+        StopReason::EndOfText => "end_of_text",
+        StopReason::StopText(_) => "stop_text",
+        StopReason::Length => "length",
+        StopReason::Cancelled => "cancelled",
+    }
+}

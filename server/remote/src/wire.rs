@@ -1,0 +1,73 @@
+//! What Freehold's own dialect adds to the OpenAI API: the types that both ends read and write.
+//!
+//! A request to `/v1/completions` may carry an object `freehold` ([`RequestFields`]). Its answer then
+//! carries `freehold` ([`ChunkFields`]) with every token and, at its end, `freehold_usage`
+//! ([`engine::Usage`]). An error carries `freehold_failure` ([`engine::Failure`]).
+
+use engine::{Lane, Segment, StopReason};
+use serde::{Deserialize, Serialize};
+
+/// Where our own dialect is posted to.
+pub const COMPLETIONS_PATH: &str = "/v1/completions";
+/// What the engine has loaded ([`engine::Description`]).
+pub const DESCRIPTION_PATH: &str = "/freehold/description";
+/// Whether the engine can answer ([`Health`]).
+pub const HEALTH_PATH: &str = "/health";
+/// Ends the engine process.
+pub const SHUTDOWN_PATH: &str = "/freehold/shutdown";
+
+/// What a request carries besides the OpenAI fields.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestFields {
+    /// The prompt, instead of the OpenAI field of that name.
+    pub prompt: Vec<Segment>,
+    /// Which requests go first.
+    pub lane: Lane,
+    /// Whether each token comes with its log-probability.
+    pub log_probabilities: bool,
+    /// A grammar that the text must follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grammar: Option<String>,
+    /// See [`engine::Sampling::top_k`].
+    pub top_k: u32,
+    /// See [`engine::Sampling::min_p`].
+    pub min_p: f32,
+    /// Special tokens that end the generation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop_tokens: Vec<String>,
+}
+
+/// What each chunk of an answer carries besides the OpenAI fields.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChunkFields {
+    /// Log-probability of the chunk's token, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_probability: Option<f32>,
+    /// In the last chunk: why the generation ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<StopReason>,
+}
+
+/// What `/health` says: `status` as llama-server has it, the rest is ours.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Health {
+    /// `ok`, `loading model` or `error`.
+    pub status: String,
+    /// `ready`, `loading` or `failed`.
+    pub state: String,
+    /// While loading: the share of the weights that has been read, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fraction: Option<f32>,
+    /// If the state is `failed`: why, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Name of the model.
+    pub model: String,
+    /// What does the computing.
+    pub device: String,
+    /// The engine's process.
+    pub process_id: u32,
+}
