@@ -1,1 +1,32 @@
 //! The engine contract fulfilled by llama.cpp: the only unsafe code, the only C++.
+//!
+//! [`LlamaEngine`] is a handle on one thread that owns the model, its cache and everything else that must
+//! not be shared. What it does between two tokens is laid out over modules that can be tested without a
+//! model: [`prompt`] makes tokens of segments, [`slots`] decides what is reused, [`threads`] learns how
+//! many threads to use, [`sampling`] chooses, [`output`] makes events of bytes, [`gguf`] checks files.
+//! All unsafe code is in [`ffi`].
+
+pub mod bench;
+pub mod description;
+pub mod error;
+pub mod ffi;
+pub mod gguf;
+mod inbox;
+mod job;
+mod llama_engine;
+pub mod load;
+pub mod metrics;
+pub mod options;
+pub mod output;
+pub mod prompt;
+pub mod sampling;
+pub mod slots;
+pub mod threads;
+mod worker;
+
+pub use bench::{BenchError, BenchOptions, BenchResult, bench};
+pub use error::LoadError;
+pub use llama_engine::LlamaEngine;
+pub use metrics::Metrics;
+pub use options::LlamaOptions;
+pub use threads::ENGINE_ENVIRONMENT;

@@ -1,0 +1,209 @@
+//! From the segments of a request to tokens, so that text never becomes a control token.
+//!
+//! llama.cpp's tokeniser leaves control tokens alone when the parsing of special tokens is off, but not
+//! all of them are marked as such: many models carry their tool-call mark-up (`<tool_call>` and the like)
+//! as *user-defined* tokens, which are always recognised. A document that holds such a string would then
+//! speak with the model's own voice. Here these strings are split before they are tokenised.
+
+use engine::{Failure, Segment};
+
+use crate::ffi::Token;
+use crate::ffi::vocabulary::{TokenKind, Vocabulary};
+
+/// Turns segments into tokens.
+#[derive(Debug)]
+pub struct Tokeniser {
+    vocabulary: Vocabulary,
+    /// Texts of tokens that plain text must never become although the tokeniser recognises them, the
+    /// longest first.
+    markup: Vec<String>,
+}
+
+impl Tokeniser {
+    /// A tokeniser for `vocabulary`.
+    #[must_use]
+    pub fn new(vocabulary: Vocabulary) -> Self {
+        let mut markup: Vec<String> = vocabulary
+            .specials()
+            .filter(|(text, token)| is_reserved(&vocabulary, *token, text))
+            .map(|(text, _)| text.to_owned())
+            .collect();
+        markup.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        Self { vocabulary, markup }
+    }
+
+    /// The vocabulary.
+    #[must_use]
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The tokens of a prompt, which the model's token that begins a text is put before if it wants that.
+    ///
+    /// # Errors
+    /// Gives [`Failure::Invalid`], [`Failure::UnknownToken`] or [`Failure::PromptTooLong`].
+    pub fn prompt(&self, segments: &[Segment], context_tokens: u32) -> Result<Vec<Token>, Failure> {
+        self.check_length(segments, context_tokens)?;
+        let invalid = |error: crate::ffi::vocabulary::TextTooLong| Failure::Invalid(error.to_string());
+        let mut tokens = Vec::new();
+        let mut text = String::new();
+        for segment in segments {
+            // Neighbouring texts are one text, wherever the caller cut them.
+            if !matches!(segment, Segment::Text(_)) && !text.is_empty() {
+                tokens.extend(self.plain(&std::mem::take(&mut text)).map_err(invalid)?);
+            }
+            match segment {
+                Segment::Text(part) => text.push_str(part),
+                Segment::Token(name) => tokens.push(
+                    self.vocabulary.special(name).ok_or_else(|| Failure::UnknownToken(name.clone()))?,
+                ),
+                Segment::Template(part) => {
+                    tokens.extend(self.vocabulary.tokenise(part.as_bytes(), true).map_err(invalid)?);
+                }
+            }
+        }
+        tokens.extend(self.plain(&text).map_err(invalid)?);
+        if tokens.is_empty() {
+            return Err(Failure::Invalid("the prompt is empty".to_owned()));
+        }
+        if let Some(begin) = self.vocabulary.begin()
+            && self.vocabulary.wants_begin()
+            && tokens.first() != Some(&begin)
+        {
+            tokens.insert(0, begin);
+        }
+        Ok(tokens)
+    }
+
+    /// Refuses a prompt that cannot fit whatever it holds, before any time is spent on it.
+    fn check_length(&self, segments: &[Segment], context_tokens: u32) -> Result<(), Failure> {
+        let bytes: usize = segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Text(text) | Segment::Template(text) => text.len(),
+                Segment::Token(_) => 0,
+            })
+            .sum();
+        let tokens_min = bytes / self.vocabulary.piece_bytes_max();
+        if tokens_min > context_tokens as usize {
+            let prompt_tokens = u32::try_from(tokens_min).unwrap_or(u32::MAX);
+            return Err(Failure::PromptTooLong { prompt_tokens, context_tokens });
+        }
+        Ok(())
+    }
+
+    /// The tokens of plain text: none of them gives structure, whatever the text says.
+    ///
+    /// # Errors
+    /// Gives [`crate::ffi::vocabulary::TextTooLong`] past 2 GiB.
+    pub fn plain(&self, text: &str) -> Result<Vec<Token>, crate::ffi::vocabulary::TextTooLong> {
+        let mut tokens = Vec::new();
+        for piece in split_inside(text, &self.markup) {
+            let piece_tokens = self.vocabulary.tokenise(piece.as_bytes(), false)?;
+            if !piece_tokens.iter().any(|token| self.is_reserved(*token)) {
+                tokens.extend(piece_tokens);
+                continue;
+            }
+            // Some tokenisers put control tokens together from their parts. Character by character they
+            // cannot; such text is rare enough that its worse tokens do not matter.
+            let mut buffer = [0; 4];
+            for character in piece.chars() {
+                let single = self.vocabulary.tokenise(character.encode_utf8(&mut buffer).as_bytes(), false)?;
+                tokens.extend(single.into_iter().filter(|token| !self.is_reserved(*token)));
+            }
+        }
+        Ok(tokens)
+    }
+
+    fn is_reserved(&self, token: Token) -> bool {
+        match self.vocabulary.kind(token) {
+            Some(TokenKind::Plain) => self.vocabulary.ends_generation(token),
+            Some(TokenKind::UserDefined) => {
+                is_reserved(&self.vocabulary, token, &self.vocabulary.text(token))
+            }
+            Some(TokenKind::Control) | None => true,
+        }
+    }
+}
+
+/// Whether plain text must never become `token`. User-defined tokens without the look of mark-up stand
+/// for text: runs of spaces, digits.
+fn is_reserved(vocabulary: &Vocabulary, token: Token, text: &str) -> bool {
+    match vocabulary.kind(token) {
+        Some(TokenKind::Plain) => false,
+        Some(TokenKind::UserDefined) => vocabulary.ends_generation(token) || looks_like_markup(text),
+        Some(TokenKind::Control) | None => true,
+    }
+}
+
+fn looks_like_markup(text: &str) -> bool {
+    let pairs = [('<', '>'), ('[', ']'), ('{', '}'), ('|', '|'), ('＜', '＞')];
+    let mut characters = text.chars();
+    let (Some(first), Some(last)) = (characters.next(), characters.next_back()) else { return false };
+    pairs.contains(&(first, last))
+}
+
+/// Cuts `text` inside every occurrence of a `pattern`, after its first character, so that none is left
+/// whole. Overlapping occurrences are all cut.
+fn split_inside<'a>(text: &'a str, patterns: &[String]) -> Vec<&'a str> {
+    let mut starts: Vec<usize> = patterns
+        .iter()
+        // One character cannot be cut.
+        .filter(|pattern| pattern.chars().nth(1).is_some())
+        .flat_map(|pattern| overlapping(text, pattern))
+        .collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let mut pieces = Vec::with_capacity(starts.len() + 1);
+    let mut from = 0;
+    for start in starts {
+        let cut = start + text[start..].chars().next().map_or(1, char::len_utf8);
+        pieces.push(&text[from..cut]);
+        from = cut;
+    }
+    if from < text.len() {
+        pieces.push(&text[from..]);
+    }
+    pieces
+}
+
+fn overlapping<'a>(text: &'a str, pattern: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let step = pattern.chars().next().map_or(1, char::len_utf8);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text.get(from..)?.find(pattern)?;
+        from = start + step;
+        Some(start)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn mark_up_is_told_from_text() {
+        for markup in ["<tool_call>", "</think>", "<|fim_middle|>", "[TOOL_CALLS]", "<>"] {
+            assert!(looks_like_markup(markup), "{markup}");
+        }
+        for text in ["", "<", "    ", "\n\n", "7", "def", "<=", "a>"] {
+            assert!(!looks_like_markup(text), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_pattern_is_left_whole_and_no_byte_is_lost(text in "[<|>abé]{0,40}") {
+            let patterns = ["<|a|>", "<a>", "<<a>", "é|é", "||"].map(str::to_owned);
+            let pieces = split_inside(&text, &patterns);
+            prop_assert_eq!(pieces.concat(), text.as_str());
+            for piece in pieces {
+                for pattern in &patterns {
+                    prop_assert!(!piece.contains(pattern.as_str()), "{piece} holds {pattern}");
+                }
+            }
+        }
+    }
+}
