@@ -1,1 +1,8 @@
 //! Fixture notation and an editor in memory, for the tests of the other crates.
+
+pub mod editor;
+pub mod fixture;
+pub mod naive;
+
+pub use editor::Editor;
+pub use fixture::Fixture;

@@ -1,0 +1,162 @@
+//! Carries out what the session wants done, and tells it how that went, by events.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Engine, State};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::backend::{AttachFailure, Backend};
+use super::event::{Attached, Command, Effect, Event, Events, RequestId};
+use super::status::Status;
+use super::suggest::suggest;
+
+/// How often an engine that loads is asked how far it is.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Carries out effects. All it has begun ends when it is dropped.
+pub struct Hands {
+    backend: Arc<dyn Backend>,
+    events: Events,
+    statuses: watch::Sender<Status>,
+    tasks: JoinSet<()>,
+    /// The pause or the work on each suggestion; ended ones are cleared away now and then.
+    suggestions: HashMap<RequestId, AbortHandle>,
+    suggestions_kept: usize,
+    watching: Option<AbortHandle>,
+}
+
+impl Hands {
+    /// Makes hands that use `backend`, report to `events` and show statuses through `statuses`.
+    pub fn new(backend: Arc<dyn Backend>, events: Events, statuses: watch::Sender<Status>) -> Self {
+        Self {
+            backend,
+            events,
+            statuses,
+            tasks: JoinSet::new(),
+            suggestions: HashMap::new(),
+            suggestions_kept: 64,
+            watching: None,
+        }
+    }
+
+    /// Carries out `effect`, or begins to.
+    pub fn perform(&mut self, effect: Effect) {
+        while self.tasks.try_join_next().is_some() {}
+        let events = self.events.clone();
+        match effect {
+            Effect::Answer(answer, item) => {
+                // Who asked may have gone in this moment; then nobody wants to know.
+                let _gone = answer.send(item);
+            }
+            Effect::Pause { id, duration } => self.begin(id, async move {
+                tokio::time::sleep(duration).await;
+                events.push(Event::PauseEnded { id });
+            }),
+            Effect::Suggest(job) => self.begin(job.id, async move {
+                let id = job.id;
+                let outcome = suggest(*job).await;
+                events.push(Event::Suggested { id, outcome });
+            }),
+            Effect::Stop { id } => {
+                if let Some(handle) = self.suggestions.remove(&id) {
+                    handle.abort();
+                }
+            }
+            Effect::Attach => {
+                let backend = Arc::clone(&self.backend);
+                self.tasks
+                    .spawn(async move { events.push(Event::EngineAttached(attach(backend).await)) });
+            }
+            Effect::Watch(engine) => {
+                let watching = self.tasks.spawn(watch_engine(engine, events));
+                if let Some(before) = self.watching.replace(watching) {
+                    before.abort();
+                }
+            }
+            Effect::Perform { command, answer } => {
+                let backend = Arc::clone(&self.backend);
+                self.tasks.spawn(async move {
+                    let result = carry_out(backend, command, &events).await;
+                    // As above.
+                    let _gone = answer.send(result);
+                });
+            }
+            Effect::Show(status) => {
+                self.statuses.send_replace(status);
+            }
+        }
+    }
+
+    fn begin(&mut self, id: RequestId, work: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.tasks.spawn(work);
+        self.suggestions.insert(id, handle);
+        if self.suggestions.len() > self.suggestions_kept {
+            self.suggestions.retain(|_, handle| !handle.is_finished());
+            self.suggestions_kept = 64 + 2 * self.suggestions.len();
+        }
+    }
+}
+
+async fn attach(backend: Arc<dyn Backend>) -> Result<Attached, AttachFailure> {
+    let attached = blocking(move || {
+        let engine = backend.attach_engine()?;
+        Ok(Attached {
+            state: engine.state(),
+            model: engine.description().model,
+            engine,
+        })
+    });
+    attached
+        .await
+        .unwrap_or_else(|message| Err(AttachFailure::NoEngine(message)))
+}
+
+/// Tells how far the engine is, now and until it is ready or has failed.
+async fn watch_engine(engine: Arc<dyn Engine>, events: Events) {
+    let mut told = None;
+    loop {
+        let asked = Arc::clone(&engine);
+        let Ok((state, model)) = blocking(move || (asked.state(), asked.description().model)).await else {
+            return;
+        };
+        let ended = !matches!(state, State::Loading { .. });
+        if told.as_ref() != Some(&state) {
+            told = Some(state.clone());
+            events.push(Event::EngineChanged { state, model });
+        }
+        if ended {
+            return;
+        }
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
+}
+
+async fn carry_out(backend: Arc<dyn Backend>, command: Command, events: &Events) -> Result<Value, String> {
+    let worker = Arc::clone(&backend);
+    let asked = command.clone();
+    let result = blocking(move || match asked {
+        Command::RestartEngine => worker.restart_engine().map(|()| Value::Null),
+        Command::UseModel(name) => worker.use_model(&name).map(|()| Value::Null),
+        Command::ListModels => Ok(serde_json::to_value(worker.list_models()?)?),
+    })
+    .await;
+    match command {
+        Command::RestartEngine | Command::UseModel(_) => {
+            events.push(Event::EngineAttached(attach(backend).await))
+        }
+        Command::ListModels => {}
+    }
+    result?.map_err(|error| format!("{error:#}"))
+}
+
+/// Runs `work` where waiting harms nobody; its panic is an error like any other.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| format!("an internal error came up: {error}"))
+}

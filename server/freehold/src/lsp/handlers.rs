@@ -1,0 +1,329 @@
+//! The protocol's methods: each turns its parameters into an event, pushes it, and only then waits.
+//!
+//! Until its first `.await` a handler runs before the next message is read. So the push stands before
+//! any `.await`, in every handler, and the session sees everything in the order in which it was sent.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use completion::Trigger;
+use serde_json::Value;
+use text::{Change, Document, Encoding};
+use tokio::sync::{oneshot, watch};
+use tower_lsp_server::gen_lsp_types::{
+    self as lsp, ChangeNotifications, DidChangeConfigurationParams, DidChangeTextDocumentParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+    InlineCompletionItem, InlineCompletionParams, InlineCompletionProvider, InlineCompletionResponse,
+    InlineCompletionTriggerKind, PositionEncodingKind, ServerCapabilities, ServerInfo,
+    TextDocumentContentChangeEvent, TextDocumentSyncKind, TextDocumentSyncOptions,
+    WorkspaceFoldersServerCapabilities, WorkspaceOptions,
+};
+use tower_lsp_server::jsonrpc::{Error, Result};
+use tower_lsp_server::{Client, ClientSocket, LanguageServer, LspService};
+
+use super::event::{Command, Event, Events, Item, Question, RequestId};
+use super::folders::Folder;
+use super::options::Options;
+use super::status::{self, Status};
+
+const RESTART_ENGINE: &str = "freehold.restartEngine";
+const LIST_MODELS: &str = "freehold.listModels";
+const USE_MODEL: &str = "freehold.useModel";
+
+/// The language server as the framework sees it.
+pub struct Handlers {
+    events: Events,
+    client: Client,
+    statuses: watch::Receiver<Status>,
+    next_id: AtomicU64,
+    shows_progress: std::sync::atomic::AtomicBool,
+}
+
+/// The service that turns messages into calls of the handlers, and its way back to the editor.
+pub fn service(events: Events, statuses: watch::Receiver<Status>) -> (LspService<Handlers>, ClientSocket) {
+    LspService::build_with_lifecycle_methods(|client| Handlers {
+        events,
+        client,
+        statuses,
+        next_id: AtomicU64::new(0),
+        shows_progress: false.into(),
+    })
+    .custom_method("textDocument/didOpen", Handlers::did_open)
+    .custom_method("textDocument/didChange", Handlers::did_change)
+    .custom_method("textDocument/didClose", Handlers::did_close)
+    .custom_method("textDocument/inlineCompletion", Handlers::inline_completion)
+    .custom_method(
+        "workspace/didChangeWorkspaceFolders",
+        Handlers::did_change_workspace_folders,
+    )
+    .custom_method(
+        "workspace/didChangeConfiguration",
+        Handlers::did_change_configuration,
+    )
+    .custom_method("workspace/executeCommand", Handlers::execute_command)
+    .finish()
+}
+
+impl LanguageServer for Handlers {
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let encoding = encoding(&params);
+        let window = params.capabilities.window.as_ref();
+        let shows_progress = window
+            .and_then(|window| window.work_done_progress)
+            .unwrap_or(false);
+        self.shows_progress.store(shows_progress, Ordering::Relaxed);
+        self.events.push(Event::Initialized {
+            encoding,
+            options: Options::read(params.initialization_options.as_ref()),
+            folders: roots(params),
+        });
+        Ok(InitializeResult {
+            capabilities: capabilities(encoding),
+            server_info: Some(ServerInfo {
+                name: "freehold".to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+        })
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        // They end with the runtime, or when the session is gone and with it the sender of statuses.
+        tokio::spawn(status::report(self.client.clone(), self.statuses.clone()));
+        if self.shows_progress.load(Ordering::Relaxed) {
+            tokio::spawn(status::report_loading(self.client.clone(), self.statuses.clone()));
+        }
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.events.push(Event::ShutDown);
+        Ok(())
+    }
+}
+
+impl Handlers {
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        let opened = params.text_document;
+        self.events.push(Event::Opened {
+            uri: opened.uri.to_string(),
+            language: String::from(opened.language_id),
+            document: Document::new(&opened.text, opened.version),
+        });
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        let document = params.text_document;
+        self.events.push(Event::Changed {
+            uri: document.text_document_identifier.uri.to_string(),
+            version: document.version,
+            changes: params.content_changes.into_iter().map(change).collect(),
+        });
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.events.push(Event::Closed {
+            uri: params.text_document.uri.to_string(),
+        });
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        self.events.push(Event::FoldersChanged {
+            added: params.event.added.into_iter().map(folder).collect(),
+            removed: params.event.removed.into_iter().map(folder).collect(),
+        });
+    }
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        self.events
+            .push(Event::OptionsChanged(Options::read(Some(&params.settings))));
+    }
+
+    async fn inline_completion(
+        &self,
+        params: InlineCompletionParams,
+    ) -> Result<Option<InlineCompletionResponse>> {
+        let (answer, answered) = oneshot::channel();
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let place = params.text_document_position_params;
+        self.events.push(Event::SuggestionAsked(Question {
+            id,
+            uri: place.text_document.uri.to_string(),
+            position: position(place.position),
+            trigger: match params.context.trigger_kind {
+                InlineCompletionTriggerKind::Invoked => Trigger::Invoked,
+                InlineCompletionTriggerKind::Automatic | InlineCompletionTriggerKind::Custom(_) => {
+                    Trigger::Automatic
+                }
+            },
+            selected: params
+                .context
+                .selected_completion_info
+                .map(|info| (range(info.range), info.text)),
+            answer,
+        }));
+        let mut waiting = Waiting {
+            id,
+            events: &self.events,
+            answered: false,
+        };
+        let item = answered.await;
+        waiting.answered = true;
+        Ok(item
+            .map_err(|_| Error::internal_error())?
+            .map(|item| vec![inline_item(item)].into()))
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        let command = command(params)?;
+        let (answer, answered) = oneshot::channel();
+        self.events.push(Event::CommandAsked { command, answer });
+        let result = answered.await.map_err(|_| Error::internal_error())?;
+        result.map(Some).map_err(|message| Error {
+            message: message.into(),
+            ..Error::internal_error()
+        })
+    }
+}
+
+/// Stands for a handler that waits for its answer: dropped before, it tells the session that nobody
+/// waits any more. The framework drops handlers whose request is cancelled.
+struct Waiting<'a> {
+    id: RequestId,
+    events: &'a Events,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.events.push(Event::SuggestionDropped { id: self.id });
+        }
+    }
+}
+
+/// UTF-8 where the editor offers it, which saves us both the counting; else UTF-16, which all must know.
+fn encoding(params: &InitializeParams) -> Encoding {
+    let general = params.capabilities.general.as_ref();
+    let offered = general.and_then(|general| general.position_encodings.as_ref());
+    match offered {
+        Some(offered) if offered.contains(&PositionEncodingKind::UTF8) => Encoding::Utf8,
+        _ => Encoding::Utf16,
+    }
+}
+
+fn roots(params: InitializeParams) -> Vec<Folder> {
+    match params.workspace_folders_initialize_params.workspace_folders {
+        Some(lsp::WorkspaceFolders::WorkspaceFolderList(folders)) => {
+            folders.into_iter().map(folder).collect()
+        }
+        Some(lsp::WorkspaceFolders::Null) | None => {
+            #[expect(deprecated, reason = "older editors give nothing else")]
+            let root = params.root_uri;
+            root.map(|uri| {
+                let uri = uri.to_string();
+                let name = uri
+                    .trim_end_matches('/')
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                Folder { uri, name }
+            })
+            .into_iter()
+            .collect()
+        }
+    }
+}
+
+/// What this server does, and nothing else: without notebook sync, editors keep notebooks to themselves.
+fn capabilities(encoding: Encoding) -> ServerCapabilities {
+    ServerCapabilities {
+        position_encoding: Some(match encoding {
+            Encoding::Utf8 => PositionEncodingKind::UTF8,
+            Encoding::Utf16 => PositionEncodingKind::UTF16,
+            Encoding::Utf32 => PositionEncodingKind::UTF32,
+        }),
+        text_document_sync: Some(
+            TextDocumentSyncOptions {
+                open_close: Some(true),
+                change: Some(TextDocumentSyncKind::Incremental),
+                ..TextDocumentSyncOptions::default()
+            }
+            .into(),
+        ),
+        inline_completion_provider: Some(InlineCompletionProvider::Bool(true)),
+        execute_command_provider: Some(ExecuteCommandOptions {
+            commands: [RESTART_ENGINE, LIST_MODELS, USE_MODEL]
+                .map(str::to_owned)
+                .to_vec(),
+            ..ExecuteCommandOptions::default()
+        }),
+        workspace: Some(WorkspaceOptions {
+            workspace_folders: Some(WorkspaceFoldersServerCapabilities {
+                supported: Some(true),
+                change_notifications: Some(ChangeNotifications::Bool(true)),
+            }),
+            ..WorkspaceOptions::default()
+        }),
+        ..ServerCapabilities::default()
+    }
+}
+
+fn command(params: ExecuteCommandParams) -> Result<Command> {
+    let arguments = params.arguments.unwrap_or_default();
+    match (params.command.as_str(), arguments.as_slice()) {
+        (RESTART_ENGINE, _) => Ok(Command::RestartEngine),
+        (LIST_MODELS, _) => Ok(Command::ListModels),
+        (USE_MODEL, [Value::String(name)]) => Ok(Command::UseModel(name.clone())),
+        (USE_MODEL, _) => Err(Error::invalid_params(format!(
+            "`{USE_MODEL}` takes one argument, the name of a model"
+        ))),
+        (unknown, _) => Err(Error::invalid_params(format!("there is no command `{unknown}`"))),
+    }
+}
+
+fn change(event: TextDocumentContentChangeEvent) -> Change {
+    match event {
+        TextDocumentContentChangeEvent::TextDocumentContentChangePartial(part) => Change {
+            range: Some(range(part.range)),
+            text: part.text,
+        },
+        TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(whole) => Change {
+            range: None,
+            text: whole.text,
+        },
+    }
+}
+
+fn folder(folder: lsp::WorkspaceFolder) -> Folder {
+    Folder {
+        uri: folder.uri.to_string(),
+        name: folder.name,
+    }
+}
+
+fn position(position: lsp::Position) -> text::Position {
+    text::Position {
+        line: position.line,
+        character: position.character,
+    }
+}
+
+fn range(range: lsp::Range) -> text::Range {
+    text::Range {
+        start: position(range.start),
+        end: position(range.end),
+    }
+}
+
+fn inline_item(item: Item) -> InlineCompletionItem {
+    let position = |position: text::Position| lsp::Position::new(position.line, position.character);
+    InlineCompletionItem {
+        insert_text: item.text.into(),
+        filter_text: None,
+        range: Some(lsp::Range::new(
+            position(item.range.start),
+            position(item.range.end),
+        )),
+        command: None,
+    }
+}

@@ -1,0 +1,104 @@
+//! When a suggestion that nobody asked for may go to the engine.
+//!
+//! Editors ask some 20 ms after every key and cannot be told to wait. Within a quick burst of keys every
+//! such request would be thrown away by the next key, so it waits a little longer than the user lately
+//! took from key to key. Who types slowly is not made to wait that long: a request that the next key
+//! throws away costs no more than the work of a moment, while waiting costs the user a moment each time.
+
+use std::time::Duration;
+
+/// A longer gap is a pause for thought, not typing, and says nothing of the user's rhythm.
+const BURST_GAP_MAX: Duration = Duration::from_millis(500);
+
+/// Assumed until the first keys are heard: about sixty words a minute.
+const GAP_AT_FIRST: Duration = Duration::from_millis(180);
+
+/// The wait, from the last key: so short that nobody notices …
+const WAIT_MIN: Duration = Duration::from_millis(25);
+
+/// … and no longer than what still feels immediate once the model's own time is added.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// The user's rhythm. Times count from any one moment, the same for all.
+#[derive(Debug, Clone, Copy)]
+pub struct Pacing {
+    last_key: Option<Duration>,
+    gap: Duration,
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self {
+            last_key: None,
+            gap: GAP_AT_FIRST,
+        }
+    }
+}
+
+impl Pacing {
+    /// The user typed at `now`.
+    pub fn typed(&mut self, now: Duration) {
+        if let Some(last_key) = self.last_key.replace(now) {
+            let gap = now.saturating_sub(last_key);
+            if gap < BURST_GAP_MAX {
+                // A moving average that follows within some five keys.
+                self.gap = (self.gap * 3 + gap) / 4;
+            }
+        }
+    }
+
+    /// How long a request that comes at `now` waits.
+    pub fn pause(&self, now: Duration) -> Duration {
+        let Some(last_key) = self.last_key else {
+            return Duration::ZERO;
+        };
+        let wait = (self.gap * 5 / 4).clamp(WAIT_MIN, WAIT_MAX);
+        wait.saturating_sub(now.saturating_sub(last_key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    /// The pause for a request 20 ms after the last of `keys`.
+    fn pause_after(keys: &[u64]) -> Duration {
+        let mut pacing = Pacing::default();
+        for key in keys {
+            pacing.typed(MS(*key));
+        }
+        pacing.pause(MS(keys.last().map_or(0, |last| last + 20)))
+    }
+
+    #[test]
+    fn the_wait_follows_the_rhythm() {
+        let fast: Vec<u64> = (0..30).map(|key| key * 60).collect();
+        let usual: Vec<u64> = (0..30).map(|key| key * 140).collect();
+        let slow: Vec<u64> = (0..30).map(|key| key * 400).collect();
+        assert_eq!(pause_after(&[]), Duration::ZERO);
+        assert_eq!(pause_after(&[1000]), MS(80));
+        let after_fast = pause_after(&fast);
+        assert!((MS(55)..MS(57)).contains(&after_fast), "{after_fast:?}");
+        assert_eq!(pause_after(&usual), MS(80));
+        assert_eq!(pause_after(&slow), MS(80));
+    }
+
+    #[test]
+    fn who_moves_the_cursor_after_a_rest_waits_not_at_all() {
+        let mut pacing = Pacing::default();
+        pacing.typed(MS(0));
+        assert_eq!(pacing.pause(MS(2000)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_rest_does_not_change_the_rhythm() {
+        let mut pacing = Pacing::default();
+        for key in 0..30 {
+            pacing.typed(MS(key * 60));
+        }
+        pacing.typed(MS(60_000));
+        assert!(pacing.pause(MS(60_020)) < MS(57));
+    }
+}

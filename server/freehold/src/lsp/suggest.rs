@@ -1,0 +1,86 @@
+//! The work on one suggestion: decide, gather, render, generate, finish.
+
+use completion::{Budget, Decision, Document, Finisher, Progress};
+use engine::{Event as EngineEvent, Request, StopReason};
+use tokio::sync::mpsc;
+
+use super::event::{Job, Outcome};
+
+/// What there is to ask the engine.
+struct Prepared {
+    request: Request,
+    finisher: Finisher,
+}
+
+/// Works on `job` to its end. Dropping the future cancels the engine's request within milliseconds.
+pub async fn suggest(job: Job) -> Outcome {
+    let engine = std::sync::Arc::clone(&job.engine);
+    // Reading brackets out of a large document takes up to milliseconds: not on the runtime's threads.
+    let prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(outcome)) => return outcome,
+        Err(panicked) => {
+            tracing::error!("a prompt could not be prepared: {panicked}");
+            return Outcome::Silent;
+        }
+    };
+    let Prepared {
+        request,
+        mut finisher,
+    } = prepared;
+    // As many events as the request asks for tokens, and one: no need for another bound.
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let ticket = engine.submit(
+        request,
+        Box::new(move |event| {
+            // Nobody listens any more once the suggestion is whole.
+            let _stopped = sender.send(event);
+        }),
+    );
+    while let Some(event) = events.recv().await {
+        match event {
+            EngineEvent::Token { text, .. } => {
+                if finisher.push(&text) == Progress::Stop {
+                    break;
+                }
+            }
+            EngineEvent::Done { reason, .. } => {
+                if reason == StopReason::Length {
+                    finisher.length_reached();
+                }
+                break;
+            }
+            EngineEvent::Failed(failure) => return Outcome::Failed(failure),
+        }
+    }
+    drop(ticket);
+    finisher.finish().map_or(Outcome::Nothing, Outcome::Suggestion)
+}
+
+fn prepare(job: &Job) -> Result<Prepared, Outcome> {
+    let document = Document {
+        text: &job.text,
+        path: &job.path,
+        language: &job.language,
+        workspace: &job.workspace,
+    };
+    let selected = job.selected.as_ref();
+    let shape = match completion::decide(&document, job.offset, job.trigger, selected) {
+        Decision::Offer(shape) => shape,
+        Decision::Silent(silence) => {
+            tracing::debug!("no suggestion: {}", silence.reason());
+            return Err(Outcome::Silent);
+        }
+    };
+    let description = job.engine.description();
+    let Some(format) = &description.fim else {
+        return Err(Outcome::CannotInfill);
+    };
+    let budget = Budget::for_context(description.context_tokens);
+    let context = completion::gather(&document, job.offset, selected, &budget);
+    let request = completion::render(&context, shape, format);
+    Ok(Prepared {
+        request,
+        finisher: Finisher::new(&context, shape),
+    })
+}

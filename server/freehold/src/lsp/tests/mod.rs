@@ -1,0 +1,7 @@
+//! The language server, tested through an editor in memory.
+
+mod desk;
+mod hostile;
+mod order;
+mod status;
+mod suggestions;
