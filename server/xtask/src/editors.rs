@@ -45,37 +45,54 @@ pub fn node(log: &mut Log, arguments: &[&str]) -> Result<String> {
 
 /// Packs the extension with the laid out server inside; gives the VSIX.
 pub fn pack(log: &mut Log, server_folder: &Path) -> Result<PathBuf> {
-    let inside = folder().join("server");
-    if inside.exists() {
-        std::fs::remove_dir_all(&inside).with_context(|| format!("cannot clear `{}`", inside.display()))?;
-    }
-    copy_folder(server_folder, &inside)?;
     if !folder().join("node_modules").is_dir() {
         npm(log, &["ci"])?;
     }
-    for old in packages()? {
-        std::fs::remove_file(&old).with_context(|| format!("cannot remove `{}`", old.display()))?;
-    }
-    npm(log, &["run", "package"])?;
-    match packages()?.as_slice() {
-        [package] => Ok(package.clone()),
-        [] => bail!("`npm run package` left no .vsix file in `{}`", folder().display()),
-        several => bail!(
-            "`npm run package` left {} .vsix files instead of one",
-            several.len()
-        ),
-    }
+    let package = package()?;
+    let server = server_folder.to_string_lossy();
+    let out = package.to_string_lossy();
+    npm(
+        log,
+        &[
+            "run",
+            "package",
+            "--",
+            "--server",
+            &server,
+            "--target",
+            &target()?,
+            "--out",
+            &out,
+        ],
+    )?;
+    ensure!(
+        package.is_file(),
+        "`npm run package` left no `{}`",
+        package.display()
+    );
+    Ok(package)
 }
 
-/// The packages that lie in the extension's folder.
-pub fn packages() -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder())
-        .with_context(|| format!("cannot list the folder `{}`", folder().display()))?;
-    Ok(entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "vsix"))
-        .collect())
+/// Where [`pack`] puts the package for this system.
+pub fn package() -> Result<PathBuf> {
+    let name = format!("freehold-{}-{}.vsix", env!("CARGO_PKG_VERSION"), target()?);
+    Ok(target_folder().join("dist").join(name))
+}
+
+/// This system as VS Code calls it.
+fn target() -> Result<String> {
+    let system = match std::env::consts::OS {
+        "linux" => "linux",
+        "macos" => "darwin",
+        "windows" => "win32",
+        other => bail!("VS Code has no packages for `{other}`"),
+    };
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => bail!("VS Code has no packages for `{other}`"),
+    };
+    Ok(format!("{system}-{processor}"))
 }
 
 /// The folder with a new enough Node.js and npm, if the system's are not; installs them when first needed.
@@ -118,19 +135,4 @@ fn path_with(folder: &Path) -> Result<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
     std::env::join_paths(folders).context("cannot extend PATH")
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    let cannot = || format!("cannot copy `{}` to `{}`", from.display(), to.display());
-    std::fs::create_dir_all(to).with_context(cannot)?;
-    for entry in std::fs::read_dir(from).with_context(cannot)? {
-        let path = entry.with_context(cannot)?.path();
-        let target = to.join(path.file_name().expect("a listed file has a name"));
-        if path.is_dir() {
-            copy_folder(&path, &target)?;
-        } else {
-            std::fs::copy(&path, &target).with_context(cannot)?;
-        }
-    }
-    Ok(())
 }

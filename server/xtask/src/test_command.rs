@@ -242,10 +242,8 @@ fn editor_steps() -> Vec<Step> {
 }
 
 fn editor_test(log: &mut Log, engine: &str) -> Result<String> {
-    let packages = editors::packages()?;
-    let [package] = packages.as_slice() else {
-        bail!("there is no VSIX yet; run the step `vsix`")
-    };
+    let package = editors::package()?;
+    ensure!(package.is_file(), "there is no VSIX yet; run the step `vsix`");
     let package = package.to_string_lossy();
     let mut arguments = vec!["tests/editor/run.mjs", "--vsix", &package, "--engine", engine];
     let model = model_file().map(|file| file.to_string_lossy().into_owned());

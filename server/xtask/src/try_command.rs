@@ -120,9 +120,7 @@ fn freehold(arguments: &[&str]) -> Result<String> {
 fn next(packs_extension: bool) -> Result<String> {
     let binary = dist::built_binary();
     let vs_code = if packs_extension {
-        let packages = editors::packages()?;
-        let package = packages.first().context("the packed extension is gone")?;
-        format!("    code --install-extension {}", package.display())
+        format!("    code --install-extension {}", editors::package()?.display())
     } else {
         format!(
             "    install Node.js {NODE_MAJOR_MIN} or newer with npm, run `cargo xtask dist`, \
