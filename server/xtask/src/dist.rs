@@ -128,11 +128,13 @@ pub fn lay_out() -> Result<PathBuf> {
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear `{}`", folder.display()))?;
     }
-    let library_folder = folder.join("lib");
+    // Windows looks for libraries beside the program only.
+    let below = if cfg!(windows) { "" } else { "lib" };
+    let library_folder = folder.join(below);
     std::fs::create_dir_all(&library_folder)
         .with_context(|| format!("cannot create the folder `{}`", library_folder.display()))?;
     copy(&built_binary(), &folder.join(executable("freehold")))?;
-    for library in built_libraries(&target_folder().join("release/lib"))? {
+    for library in built_libraries(&target_folder().join("release").join(below))? {
         let name = library.file_name().expect("a listed file has a name");
         copy(&library, &library_folder.join(name))?;
     }
@@ -145,12 +147,12 @@ pub fn lay_out() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The libraries that the build of `llama` laid beside the binary.
+/// The libraries that the build of `llama` laid beside the binary, by the names that the loader looks for.
 fn built_libraries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut libraries = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| unreadable(folder))? {
         let path = entry.with_context(|| unreadable(folder))?.path();
-        if is_release_library(&path) {
+        if is_library(&path) {
             libraries.push(path);
         }
     }
@@ -173,17 +175,9 @@ fn built_libraries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(libraries)
 }
 
-/// Leaves out the names that only a linker looks for, and what Freehold does not load.
-fn is_release_library(path: &Path) -> bool {
+fn is_library(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match std::env::consts::OS {
-        "linux" => {
-            LIBRARIES_LINUX.contains(&&*name)
-                || (name.starts_with("libggml-") && name.ends_with(".so") && name != "libggml-base.so")
-        }
-        "macos" => name.ends_with(".dylib") || name.ends_with(".so"),
-        _ => name.ends_with(".dll"),
-    }
+    name.ends_with(".so") || name.contains(".so.") || name.ends_with(".dylib") || name.ends_with(".dll")
 }
 
 /// The OpenMP run-time library of this system's compiler.
@@ -280,12 +274,9 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
-    fn only_what_the_loader_wants_is_shipped() {
-        let shipped = |name: &str| is_release_library(Path::new(name));
-        assert!(
-            shipped("libllama.so.0") && shipped("libggml-base.so.0") && shipped("libggml-cpu-haswell.so")
-        );
-        assert!(!shipped("libllama.so") && !shipped("libggml-base.so") && !shipped("libllama-common.so.0"));
+    fn libraries_are_told_from_their_neighbours() {
+        let library = |name: &str| is_library(Path::new(name));
+        assert!(library("libllama.so.0") && library("libggml-cpu-haswell.so") && library("ggml.dll"));
+        assert!(!library("freehold") && !library("freehold.d") && !library("libllama.rlib"));
     }
 }

@@ -7,25 +7,27 @@ use super::{Finding, Tree};
 
 const PROTOCOL_PAGE: &str = "server/docs/protocol.md";
 const SETTINGS_PAGE: &str = "server/docs/settings.md";
+const CATALOGUE: &str = "server/engine/catalogue.toml";
 const SETTINGS_TABLE: &str = "server/freehold/src/settings/keys.rs";
 
-/// Every method `freehold/…` that the server or an extension names, and every command of the server, has its
-/// place in the page; and the page names none that is gone.
+/// Every method `freehold/…` that the server or an extension names, and every command `freehold.…` of the
+/// server, has its place in the page; and the page names none that is gone.
 pub fn protocol(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let page = tree.file(PROTOCOL_PAGE);
-    let documented = page.map(|page| names_in(&page.text)).unwrap_or_default();
+    let documented: BTreeSet<&str> = page.map(|page| names(&page.text, '`')).unwrap_or_default();
     let mut used = BTreeSet::new();
-    let sources = tree.with_extensions(&["rs", "ts"]).filter(|file| {
-        (file.crate_name() == "freehold" || file.path.starts_with("editors/")) && !file.is_test()
-    });
-    for file in sources {
-        for name in quoted_names(without_tests(&file.text)) {
-            if !documented.contains(&name) && used.insert(name.clone()) {
-                let message = format!("`{name}` is not described in {PROTOCOL_PAGE}");
-                findings.push(file.finding(0, message));
+    for file in tree.with_extensions(&["rs", "ts"]).filter(|file| !file.is_test()) {
+        let is_server = file.path.starts_with("server/freehold/src/lsp/");
+        // Commands that an extension gives itself are its own affair.
+        let concerns = |name: &str| is_server || (file.path.starts_with("editors/") && name.contains('/'));
+        for name in names(without_tests(&file.text), '"')
+            .into_iter()
+            .filter(|name| concerns(name))
+        {
+            if used.insert(name) && !documented.contains(name) {
+                findings.push(file.finding(0, format!("`{name}` is not described in {PROTOCOL_PAGE}")));
             }
-            used.insert(name);
         }
     }
     if let Some(page) = page {
@@ -68,32 +70,42 @@ pub fn settings(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Methods and commands between quotes in a source.
-fn quoted_names(text: &str) -> Vec<String> {
-    text.split('"')
-        .skip(1)
-        .step_by(2)
-        .filter(|word| is_own_method(word))
-        .map(str::to_owned)
-        .collect()
+/// Every model that the README names is in the catalogue.
+pub fn models(tree: &Tree) -> Vec<Finding> {
+    let (Some(page), Some(catalogue)) = (tree.file("README.md"), tree.file(CATALOGUE)) else {
+        return Vec::new();
+    };
+    let known: BTreeSet<&str> = catalogue
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.split('"').next())
+        .collect();
+    let mut findings = Vec::new();
+    for (index, line) in page.text.lines().enumerate() {
+        // The rows of the table of models begin with the name.
+        let Some(name) = line.strip_prefix("| `").and_then(|rest| rest.split('`').next()) else {
+            continue;
+        };
+        if !known.contains(name) {
+            findings.push(page.finding(index + 1, format!("`{name}` is not in the catalogue")));
+        }
+    }
+    findings
 }
 
-/// Methods between backticks in a page.
-fn names_in(text: &str) -> BTreeSet<String> {
-    text.split('`')
-        .filter(|word| is_own_method(word))
-        .map(str::to_owned)
+/// Names of our own between two of `quote`: methods `freehold/thing` and commands `freehold.thing`.
+fn names(text: &str, quote: char) -> BTreeSet<&str> {
+    let start = format!("{quote}freehold");
+    text.match_indices(&start)
+        .filter_map(|(offset, _)| text[offset + quote.len_utf8()..].split(quote).next())
+        .filter(|name| {
+            name.strip_prefix("freehold/")
+                .or_else(|| name.strip_prefix("freehold."))
+                .is_some_and(|thing| {
+                    !thing.is_empty() && thing.chars().all(|character| character.is_ascii_alphabetic())
+                })
+        })
         .collect()
-}
-
-/// `freehold/thing`: a method of our own in the protocol.
-fn is_own_method(word: &str) -> bool {
-    word.strip_prefix("freehold/").is_some_and(|thing| {
-        !thing.is_empty()
-            && thing
-                .chars()
-                .all(|character| character.is_ascii_alphabetic() || character == '/')
-    })
 }
 
 #[cfg(test)]
@@ -102,15 +114,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_without_a_place_in_the_page_is_found_and_so_is_a_dead_one() {
+    fn what_has_no_place_in_the_page_is_found_and_so_is_what_is_gone() {
+        let server =
+            "const A: &str = \"freehold/status\";\nf('\"', \"freehold/load/{a}\", \"freehold.useModel\");";
         let tree = Tree::of(&[
-            (
-                "server/freehold/src/lsp/a.rs",
-                "const A: &str = \"freehold/status\"; // \"freehold/not a name\"",
-            ),
+            ("server/freehold/src/lsp/a.rs", server),
             (
                 "editors/vscode/src/a.ts",
-                "\"freehold/status\"; \"freehold/review\"",
+                "\"freehold/status\"; \"freehold/review\"; \"freehold.showMenu\"",
             ),
             (
                 "server/docs/protocol.md",
@@ -120,7 +131,23 @@ mod tests {
         assert_eq!(
             listed(&protocol(&tree)),
             "editors/vscode/src/a.ts: `freehold/review` is not described in server/docs/protocol.md\n\
+             server/freehold/src/lsp/a.rs: `freehold.useModel` is not described in server/docs/protocol.md\n\
              server/docs/protocol.md: describes `freehold/gone`, which no source names"
+        );
+    }
+
+    #[test]
+    fn a_model_that_is_not_in_the_catalogue_is_found() {
+        let tree = Tree::of(&[
+            (
+                "README.md",
+                "| model | memory |\n| `small-1b` | 1 GB |\n| `huge-99b` | 99 GB |\n",
+            ),
+            (CATALOGUE, "[[model]]\nname = \"small-1b\"\n"),
+        ]);
+        assert_eq!(
+            listed(&models(&tree)),
+            "README.md:3: `huge-99b` is not in the catalogue"
         );
     }
 
