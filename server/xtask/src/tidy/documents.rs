@@ -130,8 +130,8 @@ mod tests {
         ]);
         assert_eq!(
             listed(&protocol(&tree)),
-            "editors/vscode/src/a.ts: `freehold/review` is not described in server/docs/protocol.md\n\
-             server/freehold/src/lsp/a.rs: `freehold.useModel` is not described in server/docs/protocol.md\n\
+            "server/freehold/src/lsp/a.rs: `freehold.useModel` is not described in server/docs/protocol.md\n\
+             editors/vscode/src/a.ts: `freehold/review` is not described in server/docs/protocol.md\n\
              server/docs/protocol.md: describes `freehold/gone`, which no source names"
         );
     }
