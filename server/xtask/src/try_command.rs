@@ -72,8 +72,7 @@ fn steps(yes: bool, packs_extension: bool) -> Vec<Step> {
                 if yes || !std::io::stdin().is_terminal() {
                     arguments.push("--yes");
                 }
-                freehold(&arguments)?;
-                freehold(&["models", "use", MODEL])
+                freehold(&arguments)
             }),
         },
         Step {
@@ -81,7 +80,8 @@ fn steps(yes: bool, packs_extension: bool) -> Vec<Step> {
             about: "complete a sample file",
             expected: Duration::from_secs(15),
             needs: &["model"],
-            run: Box::new(|_| freehold(&["complete", SAMPLE])),
+            // The model of this run, whichever the user has chosen before.
+            run: Box::new(|_| freehold(&["complete", SAMPLE, "--model", MODEL])),
         },
     ];
     if packs_extension {
