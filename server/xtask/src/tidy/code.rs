@@ -26,10 +26,13 @@ pub fn code_only(source: &str) -> String {
     blanked
 }
 
-/// The source up to the tests at its end.
+/// The source up to the tests at its end, which begin with `#[cfg(test)]` or `#[cfg(all(test, …))]`.
 pub fn without_tests(source: &str) -> &str {
-    let marker = "#[cfg(test)]\nmod tests";
-    source.find(marker).map_or(source, |start| &source[..start])
+    let start = source.find("\nmod tests").and_then(|module| {
+        let attribute = source[..module].rfind("#[cfg(")?;
+        source[attribute..module].contains("test").then_some(attribute)
+    });
+    start.map_or(source, |start| &source[..start])
 }
 
 /// The length in bytes of the comment or literal that `rest` begins with, if it begins with one.
@@ -145,6 +148,8 @@ mod tests {
             without_tests("fn a() {}\n#[cfg(test)]\nmod tests {}\n"),
             "fn a() {}\n"
         );
+        let on_unix = "fn a() {}\n#[cfg(all(test, unix))]\n#[expect(x)]\nmod tests {}\n";
+        assert_eq!(without_tests(on_unix), "fn a() {}\n");
         assert_eq!(without_tests("fn a() {}\n"), "fn a() {}\n");
     }
 }

@@ -1,5 +1,6 @@
 //! Where things may lie, and what must not stand in any file.
 
+use super::code::without_tests;
 use super::{Finding, Tree};
 
 /// What the top level may hold, besides names that begin with a dot.
@@ -27,7 +28,10 @@ const REGISTRY_HOSTS: [(&str, &str); 7] = [
 ];
 
 /// Beginnings of paths that exist on one machine only, in parts for the same reason.
-const MACHINE_PATHS: [(&str, &str); 4] = [("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Us", "ers/")];
+const MACHINE_PATHS: [(&str, &str); 2] = [("/wo", "rk/"), ("/ro", "ot/")];
+
+/// Home folders likewise; but a test may need one as an example.
+const HOME_PATHS: [(&str, &str); 2] = [("/ho", "me/"), ("/Us", "ers/")];
 
 /// Written by cargo, which names its registry in every entry.
 const LOCK_FILE: &str = "Cargo.lock";
@@ -56,11 +60,17 @@ pub fn registry_hosts(tree: &Tree) -> Vec<Finding> {
 
 /// A path of the machine that somebody worked on helps nobody else.
 pub fn machine_paths(tree: &Tree) -> Vec<Finding> {
+    let machine = MACHINE_PATHS.map(|(start, end)| (format!("{start}{end}"), false));
+    let home = HOME_PATHS.map(|(start, end)| (format!("{start}{end}"), true));
     let mut findings = Vec::new();
-    for (start, end) in MACHINE_PATHS {
-        let path = format!("{start}{end}");
+    for (path, may_be_an_example) in machine.into_iter().chain(home) {
         for file in tree.files.iter().filter(|file| file.path != LOCK_FILE) {
-            for (index, line) in file.text.lines().enumerate() {
+            let text = match may_be_an_example {
+                true if file.is_test() => "",
+                true => without_tests(&file.text),
+                false => &file.text,
+            };
+            for (index, line) in text.lines().enumerate() {
                 if starts_a_path(line, &path) {
                     findings
                         .push(file.finding(index + 1, format!("names the path `{path}…` of one machine")));
@@ -77,7 +87,7 @@ pub fn stable_editor_interface(tree: &Tree) -> Vec<Finding> {
     let mut findings = found_in_text(tree, &[word.to_owned()], |word| {
         format!("`{word}` needs an Insiders build")
     });
-    findings.retain(|finding| finding.path.starts_with("editors/"));
+    findings.retain(|finding| finding.path.ends_with("/package.json"));
     findings
 }
 
@@ -153,6 +163,15 @@ mod tests {
             "me/…` of one machine"
         );
         assert_eq!(listed(&machine_paths(&Tree::of(&[("a.md", text)]))), expected);
+        let example = concat!(
+            "#[cfg(test)]\nmod tests {\n \"/ho",
+            "me/me\" \"/wo",
+            "rk/me\" }\n"
+        );
+        assert_eq!(
+            listed(&machine_paths(&Tree::of(&[("a.rs", example)]))),
+            concat!("a.rs:3: names the path `/wo", "rk/…` of one machine")
+        );
     }
 
     #[test]

@@ -154,7 +154,10 @@ impl SourceFile {
 
     /// Whether the whole file is test code.
     pub fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("/tests.rs") || self.path.starts_with("tests/")
+        let folders = ["/tests/", "/test/"];
+        folders.iter().any(|folder| self.path.contains(folder))
+            || self.path.starts_with("tests/")
+            || self.path.ends_with("/tests.rs")
     }
 
     /// A finding in this file.
