@@ -1,6 +1,5 @@
 //! The VS Code extension: its tools, its checks, its package.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +9,9 @@ use crate::needs::{NODE_MAJOR_MIN, node_major};
 use crate::process::{self, Log, target_folder};
 
 /// Got through npm where the system's Node.js is too old, as Debian 12's is.
-const NODE_PACKAGES: [&str; 2] = ["node@24", "npm@11"];
+const NODE_VERSION: &str = "24.21.0";
+/// Goes with it.
+const NPM_VERSION: &str = "11.19.1";
 
 /// Where the extension lies.
 pub fn folder() -> PathBuf {
@@ -24,23 +25,32 @@ pub fn npm(log: &mut Log, arguments: &[&str]) -> Result<String> {
         "`{}` holds no package.json",
         folder().display()
     );
-    let tools = node_tools(log)?;
-    let mut npm = Command::new(npm_program(tools.as_deref()));
-    npm.args(arguments).current_dir(folder());
-    log.run(with_tools(&mut npm, tools.as_deref())?)
+    run(log, "npm", arguments, &folder())
 }
 
 /// `node ARGUMENTS` in the project's folder, with a Node.js that is new enough.
 pub fn node(log: &mut Log, arguments: &[&str]) -> Result<String> {
-    let tools = node_tools(log)?;
-    let name = process::executable("node");
-    let program = match &tools {
-        Some(folder) => folder.join(name),
-        None => process::find("node").context("cannot find `node` on the path")?,
-    };
-    let mut node = Command::new(program);
-    node.args(arguments).current_dir(process::root());
-    log.run(with_tools(&mut node, tools.as_deref())?)
+    run(log, "node", arguments, &process::root())
+}
+
+fn run(log: &mut Log, name: &str, arguments: &[&str], folder: &Path) -> Result<String> {
+    let newer = newer_node(log)?;
+    let own = newer
+        .iter()
+        .map(|folder| folder.join(process::executable(name)))
+        .find(|file| file.exists());
+    let program = own.or_else(|| process::find(name));
+    let mut command = Command::new(program.with_context(|| format!("cannot find `{name}` on the path"))?);
+    command.args(arguments).current_dir(folder);
+    if !newer.is_empty() {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = newer.into_iter().chain(std::env::split_paths(&path));
+        command.env(
+            "PATH",
+            std::env::join_paths(folders).context("cannot extend PATH")?,
+        );
+    }
+    log.run(&mut command)
 }
 
 /// Packs the extension with the laid out server inside; gives the VSIX.
@@ -95,44 +105,27 @@ fn target() -> Result<String> {
     Ok(format!("{system}-{processor}"))
 }
 
-/// The folder with a new enough Node.js and npm, if the system's are not; installs them when first needed.
-fn node_tools(log: &mut Log) -> Result<Option<PathBuf>> {
+/// The folders with a new enough Node.js and npm, none if the system's are; installs them when first needed.
+fn newer_node(log: &mut Log) -> Result<Vec<PathBuf>> {
     if node_major().is_some_and(|major| major >= NODE_MAJOR_MIN) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let folder = target_folder().join("xtask/node");
-    let programs = folder.join("node_modules/.bin");
-    if !programs.join("npm").exists() {
+    let package = format!("node-{}", target()?);
+    let programs = vec![
+        folder.join("node_modules").join(&package).join("bin"),
+        folder.join("node_modules/.bin"),
+    ];
+    if !programs[1].join("npm").exists() {
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         // A package of its own, else npm would look for one further up.
         std::fs::write(folder.join("package.json"), "{\"private\":true}\n")
             .with_context(|| format!("cannot write into `{}`", folder.display()))?;
         let mut install = process::command("npm");
-        install
-            .args(["install", "--no-audit", "--no-fund"])
-            .args(NODE_PACKAGES)
-            .current_dir(&folder);
-        log.run(&mut install).context("cannot install a newer Node.js")?;
+        install.args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        install.args([format!("{package}@{NODE_VERSION}"), format!("npm@{NPM_VERSION}")]);
+        log.run(install.current_dir(&folder))
+            .context("cannot install a newer Node.js")?;
     }
-    Ok(Some(programs))
-}
-
-fn npm_program(tools: Option<&Path>) -> PathBuf {
-    match tools {
-        Some(folder) => folder.join("npm"),
-        None => process::find("npm").unwrap_or_else(|| PathBuf::from("npm")),
-    }
-}
-
-fn with_tools<'a>(command: &'a mut Command, tools: Option<&Path>) -> Result<&'a mut Command> {
-    if let Some(folder) = tools {
-        command.env("PATH", path_with(folder)?);
-    }
-    Ok(command)
-}
-
-fn path_with(folder: &Path) -> Result<OsString> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-    std::env::join_paths(folders).context("cannot extend PATH")
+    Ok(programs)
 }
