@@ -41,7 +41,11 @@ fn run(log: &mut Log, name: &str, arguments: &[&str], folder: &Path) -> Result<S
         .find(|file| file.exists());
     let program = own.or_else(|| process::find(name));
     let mut command = Command::new(program.with_context(|| format!("cannot find `{name}` on the path"))?);
-    command.args(arguments).current_dir(folder);
+    // Debian's Node.js trusts the certificates that the system trusts; newer ones must be told to.
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("NODE_USE_SYSTEM_CA", "1");
     if !newer.is_empty() {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = newer.into_iter().chain(std::env::split_paths(&path));
