@@ -93,6 +93,45 @@ pub fn models(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// Every link from a page to a file of the project leads somewhere.
+pub fn links(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for page in tree.with_extensions(&["md"]) {
+        let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (index, line) in page.text.lines().enumerate() {
+            for target in line
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split([')', '#']).next())
+            {
+                let elsewhere = target.is_empty() || target.contains("://");
+                if !elsewhere && !leads_somewhere(tree, folder, target) {
+                    findings.push(page.finding(index + 1, format!("the link to `{target}` leads nowhere")));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Whether `target`, seen from `folder`, is a file or a folder of the project.
+fn leads_somewhere(tree: &Tree, folder: &str, target: &str) -> bool {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_none() => return false,
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    let path = parts.join("/");
+    let inside = format!("{path}/");
+    tree.files
+        .iter()
+        .any(|file| file.path == path || file.path.starts_with(&inside))
+}
+
 /// Names of our own between two of `quote`: methods `freehold/thing` and commands `freehold.thing`.
 fn names(text: &str, quote: char) -> BTreeSet<&str> {
     let start = format!("{quote}freehold");
@@ -148,6 +187,22 @@ mod tests {
         assert_eq!(
             listed(&models(&tree)),
             "README.md:3: `huge-99b` is not in the catalogue"
+        );
+    }
+
+    #[test]
+    fn a_dead_link_is_found() {
+        let page =
+            "[a](../README.md) [b](docs) [c](docs/b.md#part) [d](docs/gone.md) ![e](https://a.example/e.png)";
+        let tree = Tree::of(&[
+            ("README.md", ""),
+            ("server/A.md", page),
+            ("server/docs/b.md", "[up](../../../c.md)"),
+        ]);
+        assert_eq!(
+            listed(&links(&tree)),
+            "server/A.md:1: the link to `docs/gone.md` leads nowhere\n\
+             server/docs/b.md:1: the link to `../../../c.md` leads nowhere"
         );
     }
 

@@ -45,7 +45,7 @@ pub struct Finding {
 type Check = (&'static str, fn(&Tree) -> Vec<Finding>);
 
 /// Every check, with the rule that it holds.
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 19] = [
     (
         "every crate but llama forbids unsafe code",
         crates::unsafe_only_in_llama,
@@ -82,6 +82,7 @@ const CHECKS: [Check; 18] = [
     ("own methods and commands are documented", documents::protocol),
     ("settings are documented", documents::settings),
     ("models that the README names exist", documents::models),
+    ("links in documents lead somewhere", documents::links),
 ];
 
 impl Tree {
