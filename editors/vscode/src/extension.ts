@@ -1,0 +1,69 @@
+// What the editor calls: puts the server, the status bar item and the commands together.
+
+import * as vscode from "vscode";
+
+import { pickModel } from "./picker";
+import { Server, text } from "./server";
+import { StatusItem } from "./statusItem";
+
+let server: Server | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+    const log = vscode.window.createOutputChannel("Freehold", { log: true });
+    const item = new StatusItem();
+    const started = new Server(context.extensionPath, log, item);
+    server = started;
+    const commands: Record<string, () => unknown> = {
+        "freehold.pickModel": () => pickModel(started),
+        "freehold.toggle": toggle,
+        "freehold.restart": () => restart(started),
+        "freehold.showLog": () => {
+            log.show();
+        },
+        "freehold.showMenu": showMenu,
+    };
+    context.subscriptions.push(
+        log,
+        item,
+        ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run)),
+        vscode.workspace.onDidChangeConfiguration(async (change) => {
+            if (change.affectsConfiguration("freehold.server")) await started.restart();
+            else if (change.affectsConfiguration("freehold")) await started.configure();
+        }),
+    );
+    await started.restart();
+}
+
+export async function deactivate(): Promise<void> {
+    await server?.stop();
+}
+
+/** Whoever restarts wants everything fresh: also the engine, which outlives the server. */
+async function restart(started: Server): Promise<void> {
+    await started.restart();
+    if (started.path === undefined) return;
+    try {
+        await started.execute("freehold.restartEngine");
+    } catch (error) {
+        await vscode.window.showErrorMessage(`Freehold cannot restart its engine: ${text(error)}.`);
+    }
+}
+
+async function toggle(): Promise<void> {
+    const settings = vscode.workspace.getConfiguration("freehold");
+    const enabled = settings.get<boolean>("enabled", true);
+    // The server is told of the change, and answers with its new state.
+    await settings.update("enabled", !enabled, vscode.ConfigurationTarget.Global);
+}
+
+async function showMenu(): Promise<void> {
+    const enabled = vscode.workspace.getConfiguration("freehold").get<boolean>("enabled", true);
+    const entries = [
+        { label: "$(list-selection) Pick model…", command: "freehold.pickModel" },
+        { label: enabled ? "$(circle-slash) Turn suggestions off" : "$(sparkle) Turn suggestions on", command: "freehold.toggle" },
+        { label: "$(debug-restart) Restart server", command: "freehold.restart" },
+        { label: "$(output) Show log", command: "freehold.showLog" },
+    ];
+    const entry = await vscode.window.showQuickPick(entries, { title: "Freehold" });
+    if (entry !== undefined) await vscode.commands.executeCommand(entry.command);
+}
