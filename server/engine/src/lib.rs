@@ -58,7 +58,9 @@ pub struct Ticket {
 impl Ticket {
     /// Makes a ticket that calls `cancel`, once, when it is dropped.
     pub fn new(cancel: impl FnOnce() + Send + 'static) -> Self {
-        Self { cancel: Some(Box::new(cancel)) }
+        Self {
+            cancel: Some(Box::new(cancel)),
+        }
     }
 
     /// Lets the request run to its end with nobody holding on to it.
@@ -111,13 +113,21 @@ pub fn generate(engine: &dyn Engine, request: Request) -> Result<Generation, Fai
     let mut tokens = Vec::new();
     for event in receiver {
         match event {
-            Event::Token { text: piece, log_probability } => {
+            Event::Token {
+                text: piece,
+                log_probability,
+            } => {
                 text.push_str(&piece);
                 tokens.push((piece, log_probability));
             }
             Event::Done { reason, usage } => {
                 ticket.detach();
-                return Ok(Generation { text, tokens, reason, usage });
+                return Ok(Generation {
+                    text,
+                    tokens,
+                    reason,
+                    usage,
+                });
             }
             Event::Failed(failure) => {
                 ticket.detach();

@@ -63,7 +63,9 @@ pub struct Usage {
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The prompt does not fit the context.
-    #[error("the prompt has {prompt_tokens} tokens and the context holds {context_tokens}; ask about less text or raise `engine.context_tokens`")]
+    #[error(
+        "the prompt has {prompt_tokens} tokens and the context holds {context_tokens}; ask about less text or raise `engine.context_tokens`"
+    )]
     PromptTooLong {
         /// Tokens of the prompt.
         prompt_tokens: u32,

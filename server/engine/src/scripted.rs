@@ -62,7 +62,13 @@ impl Script {
     #[must_use]
     pub fn always(tokens: &[&str]) -> Self {
         let tokens = tokens.iter().map(ToString::to_string).collect();
-        Self { description: Description::default(), reply: vec![Reply { tokens, ..Reply::default() }] }
+        Self {
+            description: Description::default(),
+            reply: vec![Reply {
+                tokens,
+                ..Reply::default()
+            }],
+        }
     }
 }
 
@@ -102,7 +108,12 @@ impl ScriptedEngine {
     /// Makes an engine that answers from `script`.
     #[must_use]
     pub fn new(script: Script) -> Self {
-        Self { shared: Arc::new(Shared { script, inner: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                script,
+                inner: Mutex::default(),
+            }),
+        }
     }
 
     /// Every request so far, in order.
@@ -147,7 +158,13 @@ impl Engine for ScriptedEngine {
     fn submit(&self, request: Request, mut events: EventSink) -> Ticket {
         let prompt = flatten(&request);
         let complaints = check(&request, &self.shared.script.description);
-        let reply = self.shared.script.reply.iter().find(|reply| prompt.contains(&reply.when)).cloned();
+        let reply = self
+            .shared
+            .script
+            .reply
+            .iter()
+            .find(|reply| prompt.contains(&reply.when))
+            .cloned();
         let mut inner = self.shared.lock();
         let id = inner.next_id;
         inner.next_id += 1;
@@ -189,7 +206,9 @@ impl Engine for ScriptedEngine {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panicking sink poisons the lock; the state behind it stays whole.
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn start(self: Arc<Self>, id: u64, delay: Duration) {
@@ -214,7 +233,9 @@ impl Shared {
 
     /// Gives out one token; false when the request has ended or is held.
     fn step(&self, id: u64) -> bool {
-        let Some(mut run) = self.lock().open.remove(&id) else { return false };
+        let Some(mut run) = self.lock().open.remove(&id) else {
+            return false;
+        };
         if run.reply.hold_before == Some(run.next) && !run.released {
             self.lock().open.insert(id, run);
             return false;
@@ -254,12 +275,18 @@ impl Run {
             .filter_map(|stop| self.text.find(stop.as_str()).map(|at| (at, stop.clone())))
             .min();
         let text = match &stop {
-            Some((at, _)) => token.get(..at.saturating_sub(start)).unwrap_or_default().to_owned(),
+            Some((at, _)) => token
+                .get(..at.saturating_sub(start))
+                .unwrap_or_default()
+                .to_owned(),
             None => token,
         };
         let log_probability = self.log_probabilities.then_some(self.reply.log_probability);
         self.next += 1;
-        (self.events)(Event::Token { text, log_probability });
+        (self.events)(Event::Token {
+            text,
+            log_probability,
+        });
         stop.map(|(_, stop)| StopReason::StopText(stop))
     }
 
@@ -308,7 +335,10 @@ fn check(request: &Request, description: &Description) -> Vec<String> {
     }
     let context_tokens = description.context_tokens;
     if context_tokens > 0 && request.tokens_max > context_tokens {
-        complaints.push(format!("{} tokens were asked of a context of {context_tokens}", request.tokens_max));
+        complaints.push(format!(
+            "{} tokens were asked of a context of {context_tokens}",
+            request.tokens_max
+        ));
     }
     complaints
 }
@@ -342,8 +372,14 @@ mod tests {
         )
         .expect("the script is well formed");
         let engine = ScriptedEngine::new(script);
-        assert_eq!(generate(&engine, request("def add")).expect("answered").text, "a + b");
-        assert_eq!(generate(&engine, request("def sub")).expect("answered").text, "pass");
+        assert_eq!(
+            generate(&engine, request("def add")).expect("answered").text,
+            "a + b"
+        );
+        assert_eq!(
+            generate(&engine, request("def sub")).expect("answered").text,
+            "pass"
+        );
         assert_eq!(engine.complaints(), Vec::<String>::new());
     }
 
@@ -363,11 +399,20 @@ mod tests {
         script.reply[0].hold_before = Some(0);
         let engine = ScriptedEngine::new(script);
         let (sender, receiver) = std::sync::mpsc::channel();
-        let ticket = engine.submit(request("x"), Box::new(move |event| sender.send(event).expect("open")));
+        let ticket = engine.submit(
+            request("x"),
+            Box::new(move |event| sender.send(event).expect("open")),
+        );
         assert_eq!(engine.open_requests(), 1);
         drop(ticket);
         let events: Vec<Event> = receiver.into_iter().collect();
-        assert!(matches!(events.as_slice(), [Event::Done { reason: StopReason::Cancelled, .. }]));
+        assert!(matches!(
+            events.as_slice(),
+            [Event::Done {
+                reason: StopReason::Cancelled,
+                ..
+            }]
+        ));
         assert_eq!(engine.open_requests(), 0);
     }
 

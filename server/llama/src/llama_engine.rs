@@ -67,7 +67,12 @@ impl LlamaEngine {
                 None
             }
         };
-        Self { shared, inbox, counters, thread }
+        Self {
+            shared,
+            inbox,
+            counters,
+            thread,
+        }
     }
 
     /// What the engine has done since it was loaded.
@@ -105,18 +110,23 @@ impl Drop for LlamaEngine {
 
 impl std::fmt::Debug for LlamaEngine {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("LlamaEngine").field("state", &self.state()).finish_non_exhaustive()
+        formatter
+            .debug_struct("LlamaEngine")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }
 
 /// The whole life of the engine's thread.
 fn run(options: &LlamaOptions, shared: &Shared, inbox: &Arc<Inbox>, counters: &Arc<Counters>) {
-    let worked = catch_unwind(AssertUnwindSafe(|| match load(options, shared, inbox, counters) {
-        Ok(worker) => {
-            *lock(&shared.state) = State::Ready;
-            worker.run();
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        match load(options, shared, inbox, counters) {
+            Ok(worker) => {
+                *lock(&shared.state) = State::Ready;
+                worker.run();
+            }
+            Err(error) => give_up(shared, inbox, &error),
         }
-        Err(error) => give_up(shared, inbox, &error),
     }));
     if worked.is_err() {
         let failure = Failure::Engine("the engine's thread ended by a fault; the log says where".to_owned());
@@ -143,11 +153,18 @@ fn load(
     check_header(&options.file)?;
     let backend = Backend::get(options.backends_folder.as_deref())?;
     let mut progress = |fraction: f32| {
-        *lock(&shared.state) = State::Loading { fraction: fraction.clamp(0.0, 1.0) };
+        *lock(&shared.state) = State::Loading {
+            fraction: fraction.clamp(0.0, 1.0),
+        };
         !inbox.is_closed()
     };
-    let model = Model::load(backend, &options.file, options.gpu_layers, &mut progress)
-        .map_err(|error| if inbox.is_closed() { LoadError::Cancelled } else { error })?;
+    let model = Model::load(backend, &options.file, options.gpu_layers, &mut progress).map_err(|error| {
+        if inbox.is_closed() {
+            LoadError::Cancelled
+        } else {
+            error
+        }
+    })?;
     if !model.generates() {
         return Err(LoadError::NotGenerative(options.file.clone()));
     }
@@ -173,7 +190,14 @@ fn load(
     counters.threads.set(u64::from(threads_max));
     let tokeniser = Tokeniser::new(vocabulary);
     let (inbox, counters) = (Arc::clone(inbox), Arc::clone(counters));
-    Ok(Worker::new(inbox, counters, context, tokeniser, threads_max, sizes.context_tokens))
+    Ok(Worker::new(
+        inbox,
+        counters,
+        context,
+        tokeniser,
+        threads_max,
+        sizes.context_tokens,
+    ))
 }
 
 /// Tokens of context: as asked, but never more than the model was trained for.

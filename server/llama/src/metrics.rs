@@ -72,8 +72,10 @@ impl Counters {
         self.evaluated_tokens.add(u64::from(usage.evaluated_tokens));
         self.generated_tokens.add(u64::from(usage.generated_tokens));
         // Never negative; a fraction of a microsecond does not matter.
-        self.prompt_microseconds.add((usage.prompt_milliseconds * 1e3) as u64);
-        self.generation_microseconds.add((usage.generation_milliseconds * 1e3) as u64);
+        self.prompt_microseconds
+            .add((usage.prompt_milliseconds * 1e3) as u64);
+        self.generation_microseconds
+            .add((usage.generation_milliseconds * 1e3) as u64);
     }
 
     pub(crate) fn read(&self) -> Metrics {

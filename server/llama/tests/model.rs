@@ -49,9 +49,16 @@ pub fn shared() -> Option<Shared> {
     static TURN: Mutex<()> = Mutex::new(());
     let file = model_file()?;
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let engine =
-        ENGINE.get_or_init(|| LlamaEngine::load(LlamaOptions { context_tokens: 2048, ..LlamaOptions::new(file) }));
-    Some(Shared { engine, _one_at_a_time: turn })
+    let engine = ENGINE.get_or_init(|| {
+        LlamaEngine::load(LlamaOptions {
+            context_tokens: 2048,
+            ..LlamaOptions::new(file)
+        })
+    });
+    Some(Shared {
+        engine,
+        _one_at_a_time: turn,
+    })
 }
 
 /// A greedy request for at most `tokens_max` tokens after `text`.

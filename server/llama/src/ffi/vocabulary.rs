@@ -70,7 +70,12 @@ impl Vocabulary {
                 special.entry(text.to_owned()).or_insert(token);
             }
         }
-        Self { model, kinds: kinds.into(), special: Arc::new(special), piece_bytes_max }
+        Self {
+            model,
+            kinds: kinds.into(),
+            special: Arc::new(special),
+            piece_bytes_max,
+        }
     }
 
     /// How many tokens there are.
@@ -163,7 +168,10 @@ impl Vocabulary {
                 tokens.truncate(count);
                 return Ok(tokens);
             }
-            let needed = count.checked_neg().and_then(|count| usize::try_from(count).ok()).ok_or(TextTooLong)?;
+            let needed = count
+                .checked_neg()
+                .and_then(|count| usize::try_from(count).ok())
+                .ok_or(TextTooLong)?;
             if needed <= tokens.len() {
                 return Err(TextTooLong);
             }

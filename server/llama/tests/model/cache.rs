@@ -12,7 +12,10 @@ fn the_common_beginning_is_evaluated_once() {
     assert_eq!(first.reused_tokens + first.evaluated_tokens, first.prompt_tokens);
     assert!(first.evaluated_tokens > 100, "{first:?}");
     let longer = complete(&engine, request(&format!("{text}    return total_1"), 4)).usage;
-    assert_eq!(longer.reused_tokens + longer.evaluated_tokens, longer.prompt_tokens);
+    assert_eq!(
+        longer.reused_tokens + longer.evaluated_tokens,
+        longer.prompt_tokens
+    );
     assert!(longer.evaluated_tokens < 12, "{longer:?}");
     let same = complete(&engine, request(&text, 4)).usage;
     assert_eq!((same.evaluated_tokens, same.generated_tokens), (1, 4), "{same:?}");
@@ -45,7 +48,10 @@ fn no_tokens_wanted_evaluates_only_and_warms_the_cache() {
 fn a_full_cache_gives_up_what_was_used_longest_ago() {
     let Some(engine) = shared() else { return };
     // Each takes about a third of the 2048 tokens.
-    let texts: Vec<String> = ["alpha", "beta", "gamma", "delta"].iter().map(|name| source(name, 40)).collect();
+    let texts: Vec<String> = ["alpha", "beta", "gamma", "delta"]
+        .iter()
+        .map(|name| source(name, 40))
+        .collect();
     let evicted = engine.metrics().evicted_sequences;
     for text in &texts {
         let usage = complete(&engine, request(text, 2)).usage;
@@ -65,7 +71,10 @@ fn requests_that_do_not_fit_together_are_all_answered() {
     for (ticket, events) in running {
         let (reason, usage) = crate::ending(events).expect("answered");
         ticket.detach();
-        assert!(matches!(reason, StopReason::Length | StopReason::EndOfText), "{reason:?}");
+        assert!(
+            matches!(reason, StopReason::Length | StopReason::EndOfText),
+            "{reason:?}"
+        );
         assert_eq!(usage.reused_tokens + usage.evaluated_tokens, usage.prompt_tokens);
     }
 }

@@ -24,13 +24,19 @@ fn dropping_the_ticket_stops_a_prompt_in_the_middle() {
         let (reason, usage) = ending(events).expect("cancelled is an ending");
         slowest = slowest.max(start.elapsed());
         assert_eq!(reason, StopReason::Cancelled);
-        assert!(usage.reused_tokens + usage.evaluated_tokens < usage.prompt_tokens, "{usage:?}");
+        assert!(
+            usage.reused_tokens + usage.evaluated_tokens < usage.prompt_tokens,
+            "{usage:?}"
+        );
     }
     eprintln!("slowest of 5 cancellations: {slowest:?}");
     assert!(slowest < STOP_MAX, "{slowest:?}");
     // The cache is as it should be: the same text as ever comes out.
     let text = source("cancel0", 20);
-    assert_eq!(complete(&engine, request(&text, 8)).text, complete(&engine, request(&text, 8)).text);
+    assert_eq!(
+        complete(&engine, request(&text, 8)).text,
+        complete(&engine, request(&text, 8)).text
+    );
 }
 
 #[test]
@@ -73,7 +79,11 @@ fn typing_goes_before_an_agent_that_then_goes_on() {
     // It had gone on, or was still there to be cancelled; its cache was not lost.
     assert_eq!(reason, StopReason::Cancelled);
     assert_eq!(usage.reused_tokens + usage.evaluated_tokens, usage.prompt_tokens);
-    assert!(alone.text.starts_with(&texts), "{texts:?} does not begin {:?}", alone.text);
+    assert!(
+        alone.text.starts_with(&texts),
+        "{texts:?} does not begin {:?}",
+        alone.text
+    );
 }
 
 #[test]

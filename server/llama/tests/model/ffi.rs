@@ -16,7 +16,11 @@ use proptest::test_runner::TestRunner;
 
 use crate::model_file;
 
-const SIZES: ContextSizes = ContextSizes { context_tokens: 256, batch_tokens: 16, sequences: 3 };
+const SIZES: ContextSizes = ContextSizes {
+    context_tokens: 256,
+    batch_tokens: 16,
+    sequences: 3,
+};
 
 fn model() -> Option<Arc<Model>> {
     static MODEL: OnceLock<Arc<Model>> = OnceLock::new();
@@ -35,7 +39,9 @@ fn context() -> Option<Context> {
 fn batch_of(entries: &[(i32, i32, i32)]) -> Batch {
     let mut batch = Batch::new(64);
     for (token, position, sequence) in entries {
-        batch.push(*token, *position, *sequence, true).expect("there is room");
+        batch
+            .push(*token, *position, *sequence, true)
+            .expect("there is room");
     }
     batch
 }
@@ -55,10 +61,22 @@ fn a_batch_takes_as_many_tokens_as_it_may() {
 fn sizes_that_cannot_be_are_refused() {
     let Some(model) = model() else { return };
     for sizes in [
-        ContextSizes { sequences: 0, ..SIZES },
-        ContextSizes { sequences: 100_000, ..SIZES },
-        ContextSizes { context_tokens: 0, ..SIZES },
-        ContextSizes { batch_tokens: 0, ..SIZES },
+        ContextSizes {
+            sequences: 0,
+            ..SIZES
+        },
+        ContextSizes {
+            sequences: 100_000,
+            ..SIZES
+        },
+        ContextSizes {
+            context_tokens: 0,
+            ..SIZES
+        },
+        ContextSizes {
+            batch_tokens: 0,
+            ..SIZES
+        },
     ] {
         let made = Context::new(Arc::clone(&model), sizes, Arc::new(AtomicBool::new(false)));
         assert!(matches!(made, Err(LoadError::Context { .. })), "{sizes:?}");
@@ -70,24 +88,45 @@ fn batches_past_every_bound_are_refused() {
     let Some(mut context) = context() else { return };
     let long: Vec<(i32, i32, i32)> = (0..17).map(|position| (1, position, 0)).collect();
     assert_eq!(context.decode(&mut Batch::new(4)), Err(DecodeError::Empty));
-    assert!(matches!(context.decode(&mut batch_of(&long)), Err(DecodeError::TooLong { tokens: 17, .. })));
-    for entry in [(-1, 0, 0), (i32::MAX, 0, 0), (1, -1, 0), (1, i32::MAX, 0), (1, 0, -1), (1, 0, 3)] {
+    assert!(matches!(
+        context.decode(&mut batch_of(&long)),
+        Err(DecodeError::TooLong { tokens: 17, .. })
+    ));
+    for entry in [
+        (-1, 0, 0),
+        (i32::MAX, 0, 0),
+        (1, -1, 0),
+        (1, i32::MAX, 0),
+        (1, 0, -1),
+        (1, 0, 3),
+    ] {
         let refused = context.decode(&mut batch_of(&[entry]));
-        assert!(matches!(refused, Err(DecodeError::OutOfRange { .. })), "{entry:?}: {refused:?}");
+        assert!(
+            matches!(refused, Err(DecodeError::OutOfRange { .. })),
+            "{entry:?}: {refused:?}"
+        );
     }
     assert_eq!(context.decode(&mut batch_of(&[(1, 0, 0)])), Ok(Decoded::Done));
     assert!(context.logits(0).is_some());
     assert!(context.logits(1).is_none());
     // A gap, and a position that is taken.
-    assert_eq!(context.decode(&mut batch_of(&[(1, 5, 0)])), Err(DecodeError::Refused));
-    assert_eq!(context.decode(&mut batch_of(&[(1, 0, 0)])), Err(DecodeError::Refused));
+    assert_eq!(
+        context.decode(&mut batch_of(&[(1, 5, 0)])),
+        Err(DecodeError::Refused)
+    );
+    assert_eq!(
+        context.decode(&mut batch_of(&[(1, 0, 0)])),
+        Err(DecodeError::Refused)
+    );
     assert!(context.logits(0).is_none(), "the last decode gave none");
 }
 
 #[test]
 fn a_raised_flag_stops_the_decode_and_leaves_the_cache_as_it_was() {
     let Some(mut context) = context() else { return };
-    context.decode(&mut batch_of(&[(1, 0, 0), (2, 1, 0)])).expect("it fits");
+    context
+        .decode(&mut batch_of(&[(1, 0, 0), (2, 1, 0)]))
+        .expect("it fits");
     context.abort_flag().store(true, Ordering::Relaxed);
     assert_eq!(context.decode(&mut batch_of(&[(3, 2, 0)])), Ok(Decoded::Aborted));
     assert!(context.logits(0).is_none());
@@ -154,23 +193,38 @@ fn apply(context: &mut Context, operation: Operation) -> Result<(), TestCaseErro
     let exists = |sequence: u32| sequence < SIZES.sequences;
     match operation {
         Operation::Add(sequence) if exists(sequence) => {
-            let next = context.position_last(sequence).expect("it exists").map_or(0, |last| last as i32 + 1);
+            let next = context
+                .position_last(sequence)
+                .expect("it exists")
+                .map_or(0, |last| last as i32 + 1);
             let decoded = context.decode(&mut batch_of(&[(1, next, sequence as i32)]));
-            prop_assert!(matches!(decoded, Ok(Decoded::Done | Decoded::NoRoom)), "{decoded:?}");
+            prop_assert!(
+                matches!(decoded, Ok(Decoded::Done | Decoded::NoRoom)),
+                "{decoded:?}"
+            );
         }
         Operation::Add(sequence) => {
-            prop_assert_eq!(context.position_last(sequence), Err(MemoryError::Sequence(sequence)));
+            prop_assert_eq!(
+                context.position_last(sequence),
+                Err(MemoryError::Sequence(sequence))
+            );
         }
         Operation::Remove(sequence, start, end) => {
             let removed = context.remove(sequence, start..end);
-            prop_assert_eq!(removed.is_ok(), exists(sequence) && start <= end && end <= i32::MAX as u32 / 2);
+            prop_assert_eq!(
+                removed.is_ok(),
+                exists(sequence) && start <= end && end <= i32::MAX as u32 / 2
+            );
         }
         Operation::Copy(from, to, end) => {
             if exists(to) {
                 context.truncate(to, 0).expect("all of a sequence can be removed");
             }
             let copied = context.copy(from, to, 0..end);
-            prop_assert_eq!(copied.is_ok(), exists(from) && exists(to) && end <= i32::MAX as u32 / 2);
+            prop_assert_eq!(
+                copied.is_ok(),
+                exists(from) && exists(to) && end <= i32::MAX as u32 / 2
+            );
         }
         Operation::Keep(sequence) => prop_assert_eq!(context.keep(sequence).is_ok(), exists(sequence)),
         Operation::Shift(sequence, end, by) => {
@@ -211,7 +265,9 @@ fn any_bytes_are_tokenised_and_come_back() {
         prop_assert!(tokens.iter().all(|token| vocabulary.kind(*token).is_some()));
         if std::str::from_utf8(&bytes).is_ok() {
             let mut back = Vec::new();
-            tokens.iter().for_each(|token| vocabulary.append_piece(*token, true, &mut back));
+            tokens
+                .iter()
+                .for_each(|token| vocabulary.append_piece(*token, true, &mut back));
             prop_assert_eq!(String::from_utf8_lossy(&back), String::from_utf8_lossy(&bytes));
         }
         Ok(())
