@@ -12,7 +12,9 @@ use std::{fs, io};
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let Some(variants) = env::var_os("DEP_LLAMA_BACKENDS_DIR").map(PathBuf::from) else {
-        println!("cargo:warning=llama-cpp-sys-2 was built without `dynamic-backends`; no library is put into lib/");
+        println!(
+            "cargo:warning=llama-cpp-sys-2 was built without `dynamic-backends`; no library is put into lib/"
+        );
         return;
     };
     let profile = profile_folder();
@@ -31,7 +33,11 @@ fn main() {
     let lib = profile.join("lib");
     link_all(&variants.join("../lib"), &lib, is_loaded_by_name);
     link_all(&variants, &lib, |name| name.contains("ggml-"));
-    let origin = if target_os == "macos" { "@loader_path" } else { "$ORIGIN" };
+    let origin = if target_os == "macos" {
+        "@loader_path"
+    } else {
+        "$ORIGIN"
+    };
     // Test programs and examples lie one folder deeper than the programs.
     for folder in ["lib", "../lib"] {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{origin}/{folder}");
@@ -41,7 +47,10 @@ fn main() {
 /// `target/<profile>`, from `target/<profile>/build/llama-<hash>/out`.
 fn profile_folder() -> PathBuf {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    out.ancestors().nth(3).expect("OUT_DIR lies three folders below the profile's").to_path_buf()
+    out.ancestors()
+        .nth(3)
+        .expect("OUT_DIR lies three folders below the profile's")
+        .to_path_buf()
 }
 
 /// Whether the loader asks for a library by this name: `libllama.so.0`, `libllama.0.dylib`, and neither
@@ -70,7 +79,11 @@ fn link_all(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
         Ok(())
     });
     if let Err(error) = linked {
-        panic!("cannot put the libraries of `{}` into `{}`: {error}", from.display(), to.display());
+        panic!(
+            "cannot put the libraries of `{}` into `{}`: {error}",
+            from.display(),
+            to.display()
+        );
     }
 }
 

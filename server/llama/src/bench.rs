@@ -102,20 +102,27 @@ pub fn bench(options: &BenchOptions) -> Result<BenchResult, BenchError> {
         runner.prompt(options.prompt_tokens)?;
         for _ in 0..options.repetitions {
             let took = runner.prompt(options.prompt_tokens)?;
-            result.prompt.samples.push(f64::from(options.prompt_tokens) / took.as_secs_f64());
+            result
+                .prompt
+                .samples
+                .push(f64::from(options.prompt_tokens) / took.as_secs_f64());
         }
     }
     if options.generated_tokens > 0 {
         runner.generation(1)?;
         for _ in 0..options.repetitions {
             let took = runner.generation(options.generated_tokens)?;
-            result.generation.samples.push(f64::from(options.generated_tokens) / took.as_secs_f64());
+            result
+                .generation
+                .samples
+                .push(f64::from(options.generated_tokens) / took.as_secs_f64());
         }
     }
     Ok(result)
 }
 
 /// A context to measure with; the tokens do not matter.
+#[derive(Debug)]
 pub(crate) struct Runner {
     pub(crate) backend: &'static Backend,
     pub(crate) context: Context,
@@ -126,6 +133,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
+    /// Loads the model of `options`.
     pub(crate) fn new(options: &BenchOptions) -> Result<Self, BenchError> {
         const BATCH_TOKENS: u32 = 512;
         let backend = Backend::get(options.backends_folder.as_deref())?;
@@ -184,9 +192,21 @@ impl Runner {
         self.decode()
     }
 
+    /// Evaluates `tokens` tokens from `position` on at once; at most as many as a batch holds.
+    pub(crate) fn chunk(&mut self, position: u32, tokens: u32) -> Result<(), BenchError> {
+        self.batch.clear();
+        for place in position..position + tokens {
+            let token = self.token();
+            self.push(token, place, place + 1 == position + tokens);
+        }
+        self.decode()
+    }
+
     fn push(&mut self, token: Token, position: u32, output: bool) {
         let position = i32::try_from(position).unwrap_or(i32::MAX);
-        self.batch.push(token, position, 0, output).expect("the caller has looked for room");
+        self.batch
+            .push(token, position, 0, output)
+            .expect("the caller has looked for room");
     }
 
     fn decode(&mut self) -> Result<(), BenchError> {
@@ -198,7 +218,10 @@ impl Runner {
     }
 
     fn token(&mut self) -> Token {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         Token::try_from((self.random >> 33) as usize % self.vocabulary_tokens).unwrap_or(0)
     }
 }

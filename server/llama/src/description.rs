@@ -9,8 +9,12 @@ use crate::ffi::vocabulary::Vocabulary;
 /// What computes, for a person: `CPU (zen4)`, or the names of the graphics processors.
 #[must_use]
 pub fn device(backend: &Backend, gpu_layers: Option<u32>) -> String {
-    let gpus: Vec<String> =
-        backend.devices().into_iter().filter(|device| device.gpu).map(|device| device.title).collect();
+    let gpus: Vec<String> = backend
+        .devices()
+        .into_iter()
+        .filter(|device| device.gpu)
+        .map(|device| device.title)
+        .collect();
     if gpu_layers != Some(0) && !gpus.is_empty() {
         return gpus.join(", ");
     }
@@ -31,7 +35,11 @@ pub fn probe_fim(vocabulary: &Vocabulary) -> Option<FimFormat> {
         .map(|format| {
             let others = [&format.repository, &format.other_file, &format.current_file];
             let whole = others.iter().all(|parts| tokens(parts).all(has));
-            let format = if whole { format.clone() } else { infill_only(&format) };
+            let format = if whole {
+                format.clone()
+            } else {
+                infill_only(&format)
+            };
             (all_tokens(&format), format)
         })
         // The first of equals, unlike `max_by_key`.
@@ -40,14 +48,24 @@ pub fn probe_fim(vocabulary: &Vocabulary) -> Option<FimFormat> {
 }
 
 fn infill_only(format: &FimFormat) -> FimFormat {
-    FimFormat { repository: Vec::new(), other_file: Vec::new(), current_file: Vec::new(), ..format.clone() }
+    FimFormat {
+        repository: Vec::new(),
+        other_file: Vec::new(),
+        current_file: Vec::new(),
+        ..format.clone()
+    }
 }
 
 fn all_tokens(format: &FimFormat) -> usize {
-    [&format.infill, &format.repository, &format.other_file, &format.current_file]
-        .iter()
-        .map(|parts| tokens(parts).count())
-        .sum()
+    [
+        &format.infill,
+        &format.repository,
+        &format.other_file,
+        &format.current_file,
+    ]
+    .iter()
+    .map(|parts| tokens(parts).count())
+    .sum()
 }
 
 fn tokens(parts: &[FimPart]) -> impl Iterator<Item = &str> {
@@ -59,7 +77,12 @@ fn tokens(parts: &[FimPart]) -> impl Iterator<Item = &str> {
 
 /// Fills in what only a loaded model tells; `template` is its own chat template.
 #[must_use]
-pub fn describe(backend: &Backend, vocabulary: &Vocabulary, known: Description, template: Option<String>) -> Description {
+pub fn describe(
+    backend: &Backend,
+    vocabulary: &Vocabulary,
+    known: Description,
+    template: Option<String>,
+) -> Description {
     let begin = vocabulary.begin().filter(|_| vocabulary.wants_begin());
     Description {
         fim: known.fim.or_else(|| probe_fim(vocabulary)),

@@ -36,7 +36,9 @@ pub enum LoadError {
     #[error("`{}` holds a model that does not generate text token by token; choose another", .0.display())]
     NotGenerative(PathBuf),
     /// There is no memory for a context of this size.
-    #[error("there is not enough memory for a context of {context_tokens} tokens; lower `engine.context_tokens`")]
+    #[error(
+        "there is not enough memory for a context of {context_tokens} tokens; lower `engine.context_tokens`"
+    )]
     Context {
         /// Tokens that were asked for.
         context_tokens: u32,

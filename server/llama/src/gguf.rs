@@ -56,7 +56,10 @@ const TYPE_ARRAY: u32 = 9;
 /// # Errors
 /// Gives what is wrong with it, the first thing found.
 pub fn check(reader: impl BufRead, file_bytes: u64) -> Result<Header, HeaderError> {
-    let mut reader = Reader { inner: reader, left: file_bytes };
+    let mut reader = Reader {
+        inner: reader,
+        left: file_bytes,
+    };
     let mut magic = [0; 4];
     if reader.left < 4 || reader.bytes("the magic number", &mut magic).is_err() || &magic != MAGIC {
         return Err(HeaderError::NotGguf);
@@ -71,7 +74,9 @@ pub fn check(reader: impl BufRead, file_bytes: u64) -> Result<Header, HeaderErro
     reader.hold(tensors, 24, "the number of tensors")?;
     reader.hold(entries, 13, "the number of metadata entries")?;
     if tensors > COUNT_MAX || entries > COUNT_MAX {
-        return Err(HeaderError::Damaged("it claims more than a million tensors or metadata entries"));
+        return Err(HeaderError::Damaged(
+            "it claims more than a million tensors or metadata entries",
+        ));
     }
     let mut alignment = 32;
     for _ in 0..entries {
@@ -80,20 +85,31 @@ pub fn check(reader: impl BufRead, file_bytes: u64) -> Result<Header, HeaderErro
         }
     }
     if !alignment.is_power_of_two() || alignment > 1 << 20 {
-        return Err(HeaderError::Damaged("its alignment is no power of two, or too large"));
+        return Err(HeaderError::Damaged(
+            "its alignment is no power of two, or too large",
+        ));
     }
     let mut end = 0;
     for _ in 0..tensors {
         end = end.max(read_tensor(&mut reader, alignment)?);
     }
     let position = file_bytes - reader.left;
-    let data_offset = position.checked_next_multiple_of(alignment).ok_or(HeaderError::Short("its data"))?;
+    let data_offset = position
+        .checked_next_multiple_of(alignment)
+        .ok_or(HeaderError::Short("its data"))?;
     // Files may leave out the padding when no data follow.
-    let data_end = data_offset.checked_add(end).ok_or(HeaderError::Short("a tensor"))?;
+    let data_end = data_offset
+        .checked_add(end)
+        .ok_or(HeaderError::Short("a tensor"))?;
     if tensors > 0 && data_end > file_bytes {
         return Err(HeaderError::Short("a tensor"));
     }
-    Ok(Header { version, tensors, entries, data_offset })
+    Ok(Header {
+        version,
+        tensors,
+        entries,
+        data_offset,
+    })
 }
 
 /// Reads one metadata entry; gives its value if it is the alignment.
@@ -142,7 +158,9 @@ fn read_tensor(reader: &mut Reader<impl BufRead>, alignment: u64) -> Result<u64,
     reader.skip(length, "a tensor's name")?;
     let dimensions = reader.u32("a tensor's dimensions")?;
     if !(1..=DIMENSIONS_MAX).contains(&dimensions) {
-        return Err(HeaderError::Damaged("a tensor has no dimension, or more than four"));
+        return Err(HeaderError::Damaged(
+            "a tensor has no dimension, or more than four",
+        ));
     }
     let mut row = 0;
     let mut elements: u64 = 1;
@@ -160,14 +178,19 @@ fn read_tensor(reader: &mut Reader<impl BufRead>, alignment: u64) -> Result<u64,
     let (block, block_bytes) =
         tensor_layout(tensor_type).ok_or(HeaderError::Damaged("a tensor has a type that is not known"))?;
     if row % block != 0 {
-        return Err(HeaderError::Damaged("a tensor's rows are no whole number of blocks"));
+        return Err(HeaderError::Damaged(
+            "a tensor's rows are no whole number of blocks",
+        ));
     }
     let bytes = (elements / block).checked_mul(block_bytes).ok_or(TOO_LARGE)?;
     let offset = reader.u64("a tensor's offset")?;
     if offset % alignment != 0 {
         return Err(HeaderError::Damaged("a tensor's data are not aligned"));
     }
-    offset.checked_add(bytes).filter(|end| *end <= i64::MAX as u64).ok_or(TOO_LARGE)
+    offset
+        .checked_add(bytes)
+        .filter(|end| *end <= i64::MAX as u64)
+        .ok_or(TOO_LARGE)
 }
 
 fn skip_string(reader: &mut Reader<impl BufRead>) -> Result<(), HeaderError> {
@@ -183,7 +206,9 @@ fn scalar_bytes(value_type: u32) -> Result<u64, HeaderError> {
         4..=6 => Ok(4),
         10..=12 => Ok(8),
         TYPE_ARRAY => Err(HeaderError::Damaged("an array holds arrays")),
-        _ => Err(HeaderError::Damaged("a metadata entry has a type that is not known")),
+        _ => Err(HeaderError::Damaged(
+            "a metadata entry has a type that is not known",
+        )),
     }
 }
 
@@ -202,7 +227,9 @@ impl<R: BufRead> Reader<R> {
 
     fn bytes(&mut self, what: &'static str, bytes: &mut [u8]) -> Result<(), HeaderError> {
         self.spend(bytes.len() as u64, what)?;
-        self.inner.read_exact(bytes).map_err(|error| read_error(&error, what))
+        self.inner
+            .read_exact(bytes)
+            .map_err(|error| read_error(&error, what))
     }
 
     fn u32(&mut self, what: &'static str) -> Result<u32, HeaderError> {
@@ -228,14 +255,21 @@ impl<R: BufRead> Reader<R> {
 
     /// Checks that `count` things of at least `bytes` bytes fit into what is left; gives their bytes.
     fn hold(&self, count: u64, bytes: u64, what: &'static str) -> Result<u64, HeaderError> {
-        count.checked_mul(bytes).filter(|total| *total <= self.left).ok_or(HeaderError::Short(what))
+        count
+            .checked_mul(bytes)
+            .filter(|total| *total <= self.left)
+            .ok_or(HeaderError::Short(what))
     }
 
     fn skip(&mut self, count: u64, what: &'static str) -> Result<(), HeaderError> {
         self.spend(count, what)?;
         let mut open = count;
         while open > 0 {
-            let there = self.inner.fill_buf().map_err(|error| read_error(&error, what))?.len() as u64;
+            let there = self
+                .inner
+                .fill_buf()
+                .map_err(|error| read_error(&error, what))?
+                .len() as u64;
             if there == 0 {
                 return Err(HeaderError::Short(what));
             }

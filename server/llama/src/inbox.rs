@@ -53,7 +53,11 @@ struct Inner {
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        Self { inner: Mutex::default(), filled: Condvar::new(), abort: Arc::new(AtomicBool::new(false)) }
+        Self {
+            inner: Mutex::default(),
+            filled: Condvar::new(),
+            abort: Arc::new(AtomicBool::new(false)),
+        }
     }
 
     /// The flag that stops a decode.
@@ -71,10 +75,19 @@ impl Inbox {
             events(Event::Failed(failure));
             return id;
         }
-        if inner.running.as_ref().is_some_and(|(lane, _)| request.lane < *lane) {
+        if inner
+            .running
+            .as_ref()
+            .is_some_and(|(lane, _)| request.lane < *lane)
+        {
             self.abort.store(true, Ordering::Relaxed);
         }
-        let submission = Submission { id, request, events, submitted: Instant::now() };
+        let submission = Submission {
+            id,
+            request,
+            events,
+            submitted: Instant::now(),
+        };
         inner.commands.push_back(Command::Submit(Box::new(submission)));
         self.filled.notify_one();
         id
@@ -93,8 +106,14 @@ impl Inbox {
             drop(inner);
             if let Some(Command::Submit(mut submission)) = command {
                 let queue_milliseconds = submission.submitted.elapsed().as_secs_f64() * 1e3;
-                let usage = Usage { queue_milliseconds, ..Usage::default() };
-                (submission.events)(Event::Done { reason: StopReason::Cancelled, usage });
+                let usage = Usage {
+                    queue_milliseconds,
+                    ..Usage::default()
+                };
+                (submission.events)(Event::Done {
+                    reason: StopReason::Cancelled,
+                    usage,
+                });
             }
             return;
         }

@@ -46,7 +46,12 @@ pub(crate) enum Step {
 impl Job {
     /// Makes a job of a submission; `None` if it had to fail, which it then has.
     pub(crate) fn new(submission: Submission, tokeniser: &Tokeniser, context_tokens: u32) -> Option<Self> {
-        let Submission { id, request, mut events, submitted } = submission;
+        let Submission {
+            id,
+            request,
+            mut events,
+            submitted,
+        } = submission;
         let prepared = prepare(&request, tokeniser, context_tokens);
         let (tokens, grammar) = match prepared {
             Ok(prepared) => prepared,
@@ -56,7 +61,12 @@ impl Job {
             }
         };
         let vocabulary = tokeniser.vocabulary();
-        let stop_tokens = request.stop.tokens.iter().filter_map(|name| vocabulary.special(name)).collect();
+        let stop_tokens = request
+            .stop
+            .tokens
+            .iter()
+            .filter_map(|name| vocabulary.special(name))
+            .collect();
         let prompt_tokens = tokens.len();
         Some(Self {
             id,
@@ -70,7 +80,10 @@ impl Job {
             log_probabilities: request.log_probabilities,
             sampler: Sampler::new(request.sampling, grammar),
             output: Output::new(request.stop.texts),
-            usage: Usage { prompt_tokens: count(prompt_tokens), ..Usage::default() },
+            usage: Usage {
+                prompt_tokens: count(prompt_tokens),
+                ..Usage::default()
+            },
             submitted,
             started: false,
             events: Some(events),
@@ -79,7 +92,11 @@ impl Job {
 
     /// How many of its first tokens may come from the cache: all but the last, whose logits are wanted.
     pub(crate) fn keep_max(&self) -> usize {
-        if self.tokens_max == 0 { self.tokens.len() } else { self.tokens.len() - 1 }
+        if self.tokens_max == 0 {
+            self.tokens.len()
+        } else {
+            self.tokens.len() - 1
+        }
     }
 
     /// Whether it only waits for tokens of its prompt to be evaluated.
@@ -112,7 +129,9 @@ impl Job {
     /// Takes the next token from `logits`.
     pub(crate) fn generate(&mut self, logits: &[f32], vocabulary: &Vocabulary) -> Step {
         let choice = self.sampler.choose(logits);
-        let Some(token) = choice else { return self.end(StopReason::EndOfText) };
+        let Some(token) = choice else {
+            return self.end(StopReason::EndOfText);
+        };
         if vocabulary.ends_generation(token) || self.stop_tokens.contains(&token) {
             return self.end(StopReason::EndOfText);
         }
@@ -161,8 +180,15 @@ impl Job {
 
     fn give(&mut self, pieces: Vec<Piece>) {
         let Some(events) = &mut self.events else { return };
-        for Piece { text, log_probability } in pieces {
-            events(Event::Token { text, log_probability });
+        for Piece {
+            text,
+            log_probability,
+        } in pieces
+        {
+            events(Event::Token {
+                text,
+                log_probability,
+            });
         }
     }
 
@@ -187,13 +213,18 @@ fn prepare(
 ) -> Result<(Vec<Token>, Option<Grammar>), Failure> {
     Sampler::check(&request.sampling).map_err(Failure::Invalid)?;
     if request.stop.texts.iter().any(String::is_empty) {
-        return Err(Failure::Invalid("a stop text is empty and would end every answer at once".to_owned()));
+        return Err(Failure::Invalid(
+            "a stop text is empty and would end every answer at once".to_owned(),
+        ));
     }
     let tokens = tokeniser.prompt(&request.prompt, context_tokens)?;
     // A prompt that fills the context leaves no place for the first token.
     let room = context_tokens as usize - usize::from(request.tokens_max > 0).min(context_tokens as usize);
     if tokens.len() > room {
-        return Err(Failure::PromptTooLong { prompt_tokens: count(tokens.len()), context_tokens });
+        return Err(Failure::PromptTooLong {
+            prompt_tokens: count(tokens.len()),
+            context_tokens,
+        });
     }
     let grammar = match &request.sampling.grammar {
         Some(text) => {

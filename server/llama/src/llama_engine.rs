@@ -22,6 +22,9 @@ use crate::{LlamaOptions, LoadError};
 const SEQUENCES: u32 = 6;
 /// Tokens that are decoded at once, at most.
 const BATCH_TOKENS: u32 = 512;
+/// Some models split text by regular expressions that C++ matches recursively, one call for each character.
+/// Only the part that is used takes memory.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Context of a model that was trained for more, when the user says nothing.
 const CONTEXT_TOKENS_DEFAULT: u32 = 16_384;
 
@@ -57,7 +60,9 @@ impl LlamaEngine {
         let counters = Arc::new(Counters::default());
         let thread = {
             let (shared, inbox, counters) = (Arc::clone(&shared), Arc::clone(&inbox), Arc::clone(&counters));
-            let thread = std::thread::Builder::new().name("engine".to_owned());
+            let thread = std::thread::Builder::new()
+                .name("engine".to_owned())
+                .stack_size(STACK_BYTES);
             thread.spawn(move || run(&options, &shared, &inbox, &counters))
         };
         let thread = match thread {
@@ -67,7 +72,12 @@ impl LlamaEngine {
                 None
             }
         };
-        Self { shared, inbox, counters, thread }
+        Self {
+            shared,
+            inbox,
+            counters,
+            thread,
+        }
     }
 
     /// What the engine has done since it was loaded.
@@ -105,18 +115,23 @@ impl Drop for LlamaEngine {
 
 impl std::fmt::Debug for LlamaEngine {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("LlamaEngine").field("state", &self.state()).finish_non_exhaustive()
+        formatter
+            .debug_struct("LlamaEngine")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }
 
 /// The whole life of the engine's thread.
 fn run(options: &LlamaOptions, shared: &Shared, inbox: &Arc<Inbox>, counters: &Arc<Counters>) {
-    let worked = catch_unwind(AssertUnwindSafe(|| match load(options, shared, inbox, counters) {
-        Ok(worker) => {
-            *lock(&shared.state) = State::Ready;
-            worker.run();
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        match load(options, shared, inbox, counters) {
+            Ok(worker) => {
+                *lock(&shared.state) = State::Ready;
+                worker.run();
+            }
+            Err(error) => give_up(shared, inbox, &error),
         }
-        Err(error) => give_up(shared, inbox, &error),
     }));
     if worked.is_err() {
         let failure = Failure::Engine("the engine's thread ended by a fault; the log says where".to_owned());
@@ -143,11 +158,18 @@ fn load(
     check_header(&options.file)?;
     let backend = Backend::get(options.backends_folder.as_deref())?;
     let mut progress = |fraction: f32| {
-        *lock(&shared.state) = State::Loading { fraction: fraction.clamp(0.0, 1.0) };
+        *lock(&shared.state) = State::Loading {
+            fraction: fraction.clamp(0.0, 1.0),
+        };
         !inbox.is_closed()
     };
-    let model = Model::load(backend, &options.file, options.gpu_layers, &mut progress)
-        .map_err(|error| if inbox.is_closed() { LoadError::Cancelled } else { error })?;
+    let model = Model::load(backend, &options.file, options.gpu_layers, &mut progress).map_err(|error| {
+        if inbox.is_closed() {
+            LoadError::Cancelled
+        } else {
+            error
+        }
+    })?;
     if !model.generates() {
         return Err(LoadError::NotGenerative(options.file.clone()));
     }
@@ -173,7 +195,14 @@ fn load(
     counters.threads.set(u64::from(threads_max));
     let tokeniser = Tokeniser::new(vocabulary);
     let (inbox, counters) = (Arc::clone(inbox), Arc::clone(counters));
-    Ok(Worker::new(inbox, counters, context, tokeniser, threads_max, sizes.context_tokens))
+    Ok(Worker::new(
+        inbox,
+        counters,
+        context,
+        tokeniser,
+        threads_max,
+        sizes.context_tokens,
+    ))
 }
 
 /// Tokens of context: as asked, but never more than the model was trained for.

@@ -26,6 +26,7 @@ impl Counter {
 pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) failed: Counter,
+    pub(crate) decodes: Counter,
     pub(crate) aborted: Counter,
     pub(crate) evicted: Counter,
     pub(crate) threads: Counter,
@@ -44,7 +45,9 @@ pub struct Metrics {
     pub requests: u64,
     /// Of these, failed.
     pub failed: u64,
-    /// Decodes that were stopped in their middle.
+    /// Decodes that were begun.
+    pub decodes: u64,
+    /// Of these, stopped in their middle.
     pub aborted_decodes: u64,
     /// Cached sequences that were thrown away for want of room.
     pub evicted_sequences: u64,
@@ -72,14 +75,17 @@ impl Counters {
         self.evaluated_tokens.add(u64::from(usage.evaluated_tokens));
         self.generated_tokens.add(u64::from(usage.generated_tokens));
         // Never negative; a fraction of a microsecond does not matter.
-        self.prompt_microseconds.add((usage.prompt_milliseconds * 1e3) as u64);
-        self.generation_microseconds.add((usage.generation_milliseconds * 1e3) as u64);
+        self.prompt_microseconds
+            .add((usage.prompt_milliseconds * 1e3) as u64);
+        self.generation_microseconds
+            .add((usage.generation_milliseconds * 1e3) as u64);
     }
 
     pub(crate) fn read(&self) -> Metrics {
         Metrics {
             requests: self.requests.get(),
             failed: self.failed.get(),
+            decodes: self.decodes.get(),
             aborted_decodes: self.aborted.get(),
             evicted_sequences: self.evicted.get(),
             threads: self.threads.get(),

@@ -29,7 +29,10 @@ impl LlamaOptions {
     #[must_use]
     pub fn new(file: impl Into<PathBuf>) -> Self {
         let file = file.into();
-        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = file
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         Self {
             file,
             name,

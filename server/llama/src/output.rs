@@ -30,7 +30,12 @@ impl Output {
     #[must_use]
     pub fn new(stops: Vec<String>) -> Self {
         let stops = stops.into_iter().filter(|stop| !stop.is_empty()).collect();
-        Self { stops, partial: Vec::new(), held: String::new(), tokens: VecDeque::new() }
+        Self {
+            stops,
+            partial: Vec::new(),
+            held: String::new(),
+            tokens: VecDeque::new(),
+        }
     }
 
     /// Adds a token by the bytes that it stands for. Gives what can be given out, and the stop text that
@@ -39,7 +44,11 @@ impl Output {
         let text = self.whole_characters(bytes);
         self.held.push_str(&text);
         self.tokens.push_back((text.len(), log_probability));
-        let stop = self.stops.iter().filter_map(|stop| Some((self.held.find(stop.as_str())?, stop))).min();
+        let stop = self
+            .stops
+            .iter()
+            .filter_map(|stop| Some((self.held.find(stop.as_str())?, stop)))
+            .min();
         if let Some((at, stop)) = stop {
             let stop = stop.clone();
             self.held.truncate(at);
@@ -56,7 +65,10 @@ impl Output {
         // Tokens that lie behind a stop text, or share its place.
         for (_, log_probability) in self.tokens.drain(..) {
             let text = std::mem::take(&mut self.held);
-            pieces.push(Piece { text, log_probability });
+            pieces.push(Piece {
+                text,
+                log_probability,
+            });
         }
         pieces
     }
@@ -71,7 +83,10 @@ impl Output {
             self.tokens.pop_front();
             safe -= length;
             let text = self.held.drain(..length).collect();
-            pieces.push(Piece { text, log_probability });
+            pieces.push(Piece {
+                text,
+                log_probability,
+            });
         }
         pieces
     }
@@ -141,7 +156,10 @@ mod tests {
     #[test]
     fn a_stop_text_across_tokens_is_never_given_out() {
         let (log, stop) = play(&["\n\n"], &[b"one\n", b"two\n", b"\nthree"]);
-        assert_eq!((log.as_str(), stop.as_deref()), ("|[one\n]|[two][]", Some("\n\n")));
+        assert_eq!(
+            (log.as_str(), stop.as_deref()),
+            ("|[one\n]|[two][]", Some("\n\n"))
+        );
     }
 
     #[test]

@@ -55,10 +55,12 @@ impl Tokeniser {
             match segment {
                 Segment::Text(part) => text.push_str(part),
                 Segment::Token(name) => tokens.push(
-                    self.vocabulary.special(name).ok_or_else(|| Failure::UnknownToken(name.clone()))?,
+                    self.vocabulary
+                        .special(name)
+                        .ok_or_else(|| Failure::UnknownToken(name.clone()))?,
                 ),
                 Segment::Template(part) => {
-                    tokens.extend(self.vocabulary.tokenise(part.as_bytes(), true).map_err(invalid)?);
+                    tokens.extend(self.vocabulary.tokenise(part, true).map_err(invalid)?);
                 }
             }
         }
@@ -87,7 +89,10 @@ impl Tokeniser {
         let tokens_min = bytes / self.vocabulary.piece_bytes_max();
         if tokens_min > context_tokens as usize {
             let prompt_tokens = u32::try_from(tokens_min).unwrap_or(u32::MAX);
-            return Err(Failure::PromptTooLong { prompt_tokens, context_tokens });
+            return Err(Failure::PromptTooLong {
+                prompt_tokens,
+                context_tokens,
+            });
         }
         Ok(())
     }
@@ -99,7 +104,7 @@ impl Tokeniser {
     pub fn plain(&self, text: &str) -> Result<Vec<Token>, crate::ffi::vocabulary::TextTooLong> {
         let mut tokens = Vec::new();
         for piece in split_inside(text, &self.markup) {
-            let piece_tokens = self.vocabulary.tokenise(piece.as_bytes(), false)?;
+            let piece_tokens = self.vocabulary.tokenise(piece, false)?;
             if !piece_tokens.iter().any(|token| self.is_reserved(*token)) {
                 tokens.extend(piece_tokens);
                 continue;
@@ -108,7 +113,9 @@ impl Tokeniser {
             // cannot; such text is rare enough that its worse tokens do not matter.
             let mut buffer = [0; 4];
             for character in piece.chars() {
-                let single = self.vocabulary.tokenise(character.encode_utf8(&mut buffer).as_bytes(), false)?;
+                let single = self
+                    .vocabulary
+                    .tokenise(character.encode_utf8(&mut buffer), false)?;
                 tokens.extend(single.into_iter().filter(|token| !self.is_reserved(*token)));
             }
         }
@@ -139,7 +146,9 @@ fn is_reserved(vocabulary: &Vocabulary, token: Token, text: &str) -> bool {
 fn looks_like_markup(text: &str) -> bool {
     let pairs = [('<', '>'), ('[', ']'), ('{', '}'), ('|', '|'), ('＜', '＞')];
     let mut characters = text.chars();
-    let (Some(first), Some(last)) = (characters.next(), characters.next_back()) else { return false };
+    let (Some(first), Some(last)) = (characters.next(), characters.next_back()) else {
+        return false;
+    };
     pairs.contains(&(first, last))
 }
 

@@ -20,7 +20,12 @@ impl Sampler {
     #[must_use]
     pub fn new(settings: Sampling, grammar: Option<Grammar>) -> Self {
         let random = Random(u64::from(settings.seed));
-        Self { settings, grammar, random, candidates: Vec::new() }
+        Self {
+            settings,
+            grammar,
+            random,
+            candidates: Vec::new(),
+        }
     }
 
     /// What is wrong with `settings`, said for a person.
@@ -45,7 +50,13 @@ impl Sampler {
     pub fn choose(&mut self, logits: &[f32]) -> Option<Token> {
         // A grammar usually agrees with the model: ask it about the choice before asking about everything.
         if self.settings.temperature == 0.0 {
-            let best = most_likely(logits.iter().copied().zip(0..).map(|(logit, token)| (token, logit)))?;
+            let best = most_likely(
+                logits
+                    .iter()
+                    .copied()
+                    .zip(0..)
+                    .map(|(logit, token)| (token, logit)),
+            )?;
             if self.grammar.as_mut().is_none_or(|grammar| grammar.allows(best)) {
                 return Some(best);
             }
@@ -53,7 +64,11 @@ impl Sampler {
             return most_likely(self.candidates.iter().copied());
         }
         self.candidates.clear();
-        self.candidates.extend((0..).zip(logits.iter().copied()).filter(|(_, logit)| logit.is_finite()));
+        self.candidates.extend(
+            (0..)
+                .zip(logits.iter().copied())
+                .filter(|(_, logit)| logit.is_finite()),
+        );
         let choice = self.draw()?;
         if self.grammar.as_mut().is_none_or(|grammar| grammar.allows(choice)) {
             return Some(choice);
@@ -64,7 +79,9 @@ impl Sampler {
 
     /// Goes on after `token`, which does not end the generation; false if the grammar refuses it.
     pub fn accept(&mut self, token: Token) -> bool {
-        self.grammar.as_mut().is_none_or(|grammar| grammar.accept(token).is_ok())
+        self.grammar
+            .as_mut()
+            .is_none_or(|grammar| grammar.accept(token).is_ok())
     }
 
     /// Takes every token that the grammar allows as a candidate.
@@ -89,7 +106,10 @@ impl Sampler {
         if self.settings.top_p < 1.0 {
             keep_top_p(candidates, self.settings.top_p);
         }
-        let highest = candidates.iter().map(|(_, logit)| *logit).max_by(f32::total_cmp)?;
+        let highest = candidates
+            .iter()
+            .map(|(_, logit)| *logit)
+            .max_by(f32::total_cmp)?;
         if self.settings.min_p > 0.0 {
             let lowest = highest + self.settings.min_p.ln();
             candidates.retain(|(_, logit)| *logit >= lowest);
@@ -111,7 +131,9 @@ impl Sampler {
 
 /// Keeps the most likely candidates that together reach the share `top_p`, at least one.
 fn keep_top_p(candidates: &mut Vec<(Token, f32)>, top_p: f32) {
-    let Some(highest) = candidates.iter().map(|(_, logit)| *logit).max_by(f32::total_cmp) else { return };
+    let Some(highest) = candidates.iter().map(|(_, logit)| *logit).max_by(f32::total_cmp) else {
+        return;
+    };
     let weight = |logit: f32| f64::from(logit - highest).exp();
     let total: f64 = candidates.iter().map(|(_, logit)| weight(*logit)).sum();
     let wanted = total * f64::from(top_p);
@@ -153,9 +175,20 @@ fn most_likely(candidates: impl Iterator<Item = (Token, f32)>) -> Option<Token> 
 /// The natural logarithm of the probability of `token` under the untouched distribution.
 #[must_use]
 pub fn log_probability(logits: &[f32], token: Token) -> f32 {
-    let highest = logits.iter().copied().filter(|logit| !logit.is_nan()).fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().filter(|logit| !logit.is_nan()).map(|l| f64::from(l - highest).exp()).sum();
-    let logit = usize::try_from(token).ok().and_then(|token| logits.get(token)).copied();
+    let highest = logits
+        .iter()
+        .copied()
+        .filter(|logit| !logit.is_nan())
+        .fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits
+        .iter()
+        .filter(|logit| !logit.is_nan())
+        .map(|l| f64::from(l - highest).exp())
+        .sum();
+    let logit = usize::try_from(token)
+        .ok()
+        .and_then(|token| logits.get(token))
+        .copied();
     let logit = logit.unwrap_or(f32::NEG_INFINITY);
     // In single precision the sum would round a probability of 1 to a little more.
     (f64::from(logit - highest) - sum.ln()).min(0.0) as f32
@@ -198,7 +231,11 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same_tokens() {
-        let settings = Sampling { temperature: 1.0, seed: 7, ..Sampling::default() };
+        let settings = Sampling {
+            temperature: 1.0,
+            seed: 7,
+            ..Sampling::default()
+        };
         let logits: Vec<f32> = (0..50).map(|token| (token as f32).sin()).collect();
         let mut first = Sampler::new(settings.clone(), None);
         let mut second = Sampler::new(settings, None);
@@ -209,9 +246,16 @@ mod tests {
 
     #[test]
     fn tokens_come_as_often_as_they_are_likely() {
-        let settings = Sampling { temperature: 1.0, seed: 1, ..Sampling::default() };
+        let settings = Sampling {
+            temperature: 1.0,
+            seed: 1,
+            ..Sampling::default()
+        };
         let logits = [0.0_f32, 3.0_f32.ln()];
-        let ones = drawn(settings, &logits, 4_000).into_iter().filter(|token| *token == 1).count();
+        let ones = drawn(settings, &logits, 4_000)
+            .into_iter()
+            .filter(|token| *token == 1)
+            .count();
         assert!((2_850..3_150).contains(&ones), "{ones} of 4000, expected 3000");
     }
 
@@ -219,16 +263,53 @@ mod tests {
     fn each_limit_leaves_the_tokens_that_it_should() {
         // Probabilities 0.5, 0.25, 0.125, 0.125.
         let logits = [4.0_f32.ln(), 2.0_f32.ln(), 0.0, 0.0];
-        let base = Sampling { temperature: 1.0, ..Sampling::default() };
+        let base = Sampling {
+            temperature: 1.0,
+            ..Sampling::default()
+        };
         let cases = [
-            (Sampling { top_k: 2, ..base.clone() }, 1),
-            (Sampling { top_p: 0.7, ..base.clone() }, 1),
-            (Sampling { top_p: 0.0, ..base.clone() }, 0),
-            (Sampling { min_p: 0.4, ..base.clone() }, 1),
-            (Sampling { temperature: 0.01, ..base }, 0),
+            (
+                Sampling {
+                    top_k: 2,
+                    ..base.clone()
+                },
+                1,
+            ),
+            (
+                Sampling {
+                    top_p: 0.7,
+                    ..base.clone()
+                },
+                1,
+            ),
+            (
+                Sampling {
+                    top_p: 0.0,
+                    ..base.clone()
+                },
+                0,
+            ),
+            (
+                Sampling {
+                    min_p: 0.4,
+                    ..base.clone()
+                },
+                1,
+            ),
+            (
+                Sampling {
+                    temperature: 0.01,
+                    ..base
+                },
+                0,
+            ),
         ];
         for (settings, last) in cases {
-            assert_eq!(drawn(settings.clone(), &logits, 200).last(), Some(&last), "{settings:?}");
+            assert_eq!(
+                drawn(settings.clone(), &logits, 200).last(),
+                Some(&last),
+                "{settings:?}"
+            );
         }
     }
 

@@ -44,7 +44,11 @@ impl Slots {
     /// `count` empty sequences.
     #[must_use]
     pub fn new(count: usize, parts: bool) -> Self {
-        Self { slots: vec![Slot::default(); count], clock: 0, parts }
+        Self {
+            slots: vec![Slot::default(); count],
+            clock: 0,
+            parts,
+        }
     }
 
     /// The sequence with this number.
@@ -75,38 +79,76 @@ impl Slots {
     #[must_use]
     pub fn plan(&self, prompt: &[Token], keep_max: usize, lane: Lane) -> Option<Plan> {
         let shared = |slot: &Slot| common(&slot.tokens, prompt).min(keep_max);
-        let idle = || self.slots.iter().enumerate().filter(|(_, slot)| slot.owner.is_none());
+        let idle = || {
+            self.slots
+                .iter()
+                .enumerate()
+                .filter(|(_, slot)| slot.owner.is_none())
+        };
         let target = self.victim(lane)?;
         if !self.parts {
             // Only a sequence that the prompt goes on from as a whole is of use.
-            let whole = idle().filter(|(_, slot)| !slot.tokens.is_empty() && shared(slot) == slot.tokens.len());
+            let whole =
+                idle().filter(|(_, slot)| !slot.tokens.is_empty() && shared(slot) == slot.tokens.len());
             let best = whole.max_by_key(|(_, slot)| slot.tokens.len());
             return Some(match best {
-                Some((slot, found)) => Plan { slot, copy_from: None, keep: found.tokens.len() },
-                None => Plan { slot: target, copy_from: None, keep: 0 },
+                Some((slot, found)) => Plan {
+                    slot,
+                    copy_from: None,
+                    keep: found.tokens.len(),
+                },
+                None => Plan {
+                    slot: target,
+                    copy_from: None,
+                    keep: 0,
+                },
             });
         }
-        let (source, keep) =
-            self.slots.iter().enumerate().map(|(slot, found)| (slot, shared(found))).max_by_key(|(slot, keep)| {
+        let (source, keep) = self
+            .slots
+            .iter()
+            .enumerate()
+            .map(|(slot, found)| (slot, shared(found)))
+            .max_by_key(|(slot, keep)| {
                 // Of equals an idle one, which need not be copied; and of those the first.
                 (*keep, self.slots[*slot].owner.is_none(), std::cmp::Reverse(*slot))
             })?;
         if keep == 0 {
-            return Some(Plan { slot: target, copy_from: None, keep: 0 });
+            return Some(Plan {
+                slot: target,
+                copy_from: None,
+                keep: 0,
+            });
         }
         let found = &self.slots[source];
         // Most of it is shared, or it is this lane's own last prompt: nobody will want the rest back.
         let take_over = found.owner.is_none() && (keep * 2 >= found.tokens.len() || found.lane == Some(lane));
         if take_over || target == source {
-            return Some(Plan { slot: source, copy_from: None, keep });
+            return Some(Plan {
+                slot: source,
+                copy_from: None,
+                keep,
+            });
         }
-        Some(Plan { slot: target, copy_from: Some(source), keep })
+        Some(Plan {
+            slot: target,
+            copy_from: Some(source),
+            keep,
+        })
     }
 
     /// The idle sequence whose tokens are missed least by `lane`.
     fn victim(&self, lane: Lane) -> Option<usize> {
-        let own = self.slots.iter().filter(|slot| slot.lane == Some(lane) && !slot.tokens.is_empty()).count();
-        let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.owner.is_none());
+        let own = self
+            .slots
+            .iter()
+            .filter(|slot| slot.lane == Some(lane) && !slot.tokens.is_empty())
+            .count();
+        let idle = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.owner.is_none());
         let (slot, _) = idle.min_by_key(|(_, slot)| {
             let foreign = own >= SLOTS_PER_LANE && slot.lane != Some(lane);
             (!slot.tokens.is_empty(), foreign, slot.used)
@@ -133,14 +175,21 @@ impl Slots {
     /// The idle sequence that holds tokens and was used longest ago.
     #[must_use]
     pub fn oldest_idle(&self) -> Option<usize> {
-        let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.owner.is_none() && !slot.tokens.is_empty());
+        let idle = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.owner.is_none() && !slot.tokens.is_empty());
         idle.min_by_key(|(_, slot)| slot.used).map(|(slot, _)| slot)
     }
 }
 
 /// Length of the common beginning.
 fn common(left: &[Token], right: &[Token]) -> usize {
-    left.iter().zip(right).take_while(|(left, right)| left == right).count()
+    left.iter()
+        .zip(right)
+        .take_while(|(left, right)| left == right)
+        .count()
 }
 
 #[cfg(test)]
@@ -199,10 +248,16 @@ mod tests {
 
     #[test]
     fn nothing_in_common_takes_an_empty_then_the_oldest_of_its_own() {
-        assert_eq!(plan(&slots(true, &[("ab", A), ("", T)]), "xy", T), Some((1, None, 0)));
+        assert_eq!(
+            plan(&slots(true, &[("ab", A), ("", T)]), "xy", T),
+            Some((1, None, 0))
+        );
         let full = slots(true, &[("ab", A), ("cd", T), ("ef", T)]);
         assert_eq!(plan(&full, "xy", T), Some((1, None, 0)));
-        assert_eq!(plan(&slots(true, &[("ab", A), ("cd", T)]), "xy", T), Some((0, None, 0)));
+        assert_eq!(
+            plan(&slots(true, &[("ab", A), ("cd", T)]), "xy", T),
+            Some((0, None, 0))
+        );
     }
 
     #[test]

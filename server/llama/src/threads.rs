@@ -89,19 +89,31 @@ impl ThreadController {
         counts.sort_unstable();
         counts.dedup();
         let class = Class {
-            estimates: vec![Estimate { milliseconds: None, at: 0.0 }; counts.len()],
+            estimates: vec![
+                Estimate {
+                    milliseconds: None,
+                    at: 0.0
+                };
+                counts.len()
+            ],
             current: counts.len() - 1,
             trial: None,
             clock: 0.0,
             reference: None,
         };
-        Self { counts, classes: std::array::from_fn(|_| class.clone()) }
+        Self {
+            counts,
+            classes: std::array::from_fn(|_| class.clone()),
+        }
     }
 
     /// How to decode the next `tokens` tokens.
     pub fn decide(&mut self, tokens: usize) -> Decision {
         let Some(class) = self.class(tokens) else {
-            return Decision { threads: self.current(), tokens_max: usize::MAX };
+            return Decision {
+                threads: self.current(),
+                tokens_max: usize::MAX,
+            };
         };
         if class.trial.is_none() {
             class.trial = class.next_trial(tokens);
@@ -110,12 +122,17 @@ impl ThreadController {
             Some(trial) => (trial.index, TRIAL_TOKENS),
             None => (class.current, usize::MAX),
         };
-        Decision { threads: self.counts[index], tokens_max }
+        Decision {
+            threads: self.counts[index],
+            tokens_max,
+        }
     }
 
     /// Learns that `tokens` tokens took `milliseconds` with `threads` threads.
     pub fn record(&mut self, tokens: usize, threads: u32, milliseconds: f64) {
-        let Some(index) = self.counts.iter().position(|count| *count == threads) else { return };
+        let Some(index) = self.counts.iter().position(|count| *count == threads) else {
+            return;
+        };
         if tokens == 0 || !milliseconds.is_finite() || milliseconds < 0.0 {
             return;
         }
@@ -148,23 +165,38 @@ impl Class {
         let now = self.estimates[self.current].milliseconds?;
         let due = |index: &usize| self.is_due(self.estimates[*index], now, tokens);
         let near = |index: &usize| {
-            self.estimates[*index].milliseconds.is_some_and(|value| value <= now * NEAR)
+            self.estimates[*index]
+                .milliseconds
+                .is_some_and(|value| value <= now * NEAR)
         };
         let reach = |indices: &mut dyn Iterator<Item = usize>| {
             let mut open = true;
-            let within: Vec<usize> = indices.take_while(|index| std::mem::replace(&mut open, near(index))).collect();
+            let within: Vec<usize> = indices
+                .take_while(|index| std::mem::replace(&mut open, near(index)))
+                .collect();
             within.into_iter().find(due)
         };
         let lower = reach(&mut (0..self.current).rev());
         let index = lower.or_else(|| reach(&mut (self.current + 1..self.estimates.len())))?;
-        Some(Trial { index, decodes: 0, milliseconds: 0.0, tokens: 0.0 })
+        Some(Trial {
+            index,
+            decodes: 0,
+            milliseconds: 0.0,
+            tokens: 0.0,
+        })
     }
 
     /// Whether a trial of a count is worth its cost, when the current one takes `now` for a token.
     fn is_due(&self, estimate: Estimate, now: f64, tokens: usize) -> bool {
-        let Some(then) = estimate.milliseconds else { return true };
+        let Some(then) = estimate.milliseconds else {
+            return true;
+        };
         let since = self.clock - estimate.at;
-        let decodes = if then > now * HOPELESS { 1 } else { decodes_of_trial(tokens) };
+        let decodes = if then > now * HOPELESS {
+            1
+        } else {
+            decodes_of_trial(tokens)
+        };
         let cost = (then - now) * f64::from(decodes) * tokens.min(TRIAL_TOKENS) as f64;
         since >= TRIAL_INTERVAL_MILLISECONDS && since * TRIAL_SHARE >= cost
     }
@@ -182,8 +214,13 @@ impl Class {
         }
         let newest = milliseconds / tokens;
         let estimate = &mut self.estimates[index];
-        let value = estimate.milliseconds.map_or(newest, |old| old + NEWEST * (newest - old));
-        *estimate = Estimate { milliseconds: Some(value), at: self.clock };
+        let value = estimate
+            .milliseconds
+            .map_or(newest, |old| old + NEWEST * (newest - old));
+        *estimate = Estimate {
+            milliseconds: Some(value),
+            at: self.clock,
+        };
         let reference = *self.reference.get_or_insert(value);
         if value > reference * CHANGED || value * CHANGED < reference {
             self.reference = Some(value);
@@ -207,8 +244,15 @@ impl Class {
             return;
         }
         self.trial = None;
-        let value = if trial.tokens > 0.0 { trial.milliseconds / trial.tokens } else { milliseconds / tokens };
-        self.estimates[trial.index] = Estimate { milliseconds: Some(value), at: self.clock };
+        let value = if trial.tokens > 0.0 {
+            trial.milliseconds / trial.tokens
+        } else {
+            milliseconds / tokens
+        };
+        self.estimates[trial.index] = Estimate {
+            milliseconds: Some(value),
+            at: self.clock,
+        };
         if value < current * BETTER {
             self.current = trial.index;
             self.reference = Some(value);
@@ -241,7 +285,13 @@ mod tests {
 
     const IDLE: Machine = |threads| 60.0 / f64::from(threads);
     const BUSY: Machine = |threads| 60.0 * f64::from(threads).powi(2);
-    const HALF_BUSY: Machine = |threads| if threads <= 4 { 60.0 / f64::from(threads) } else { 90.0 };
+    const HALF_BUSY: Machine = |threads| {
+        if threads <= 4 {
+            60.0 / f64::from(threads)
+        } else {
+            90.0
+        }
+    };
 
     /// Decodes `count` batches of `tokens` tokens with noise; gives the milliseconds for each token.
     fn play(controller: &mut ThreadController, machine: Machine, tokens: usize, count: usize) -> f64 {
@@ -275,7 +325,10 @@ mod tests {
             let best = (1..=max).map(machine).fold(f64::INFINITY, f64::min);
             for tokens in [1, 3, 128] {
                 let took = play(&mut ThreadController::new(max), machine, tokens, 600);
-                assert!(took < best * 1.15, "{name}, {tokens} tokens: {took} against {best}");
+                assert!(
+                    took < best * 1.15,
+                    "{name}, {tokens} tokens: {took} against {best}"
+                );
             }
         }
     }
@@ -297,7 +350,13 @@ mod tests {
     fn one_thread_is_never_left_for_more_when_there_is_only_one() {
         let mut controller = ThreadController::new(1);
         play(&mut controller, BUSY, 1, 50);
-        assert_eq!(controller.decide(1), Decision { threads: 1, tokens_max: usize::MAX });
+        assert_eq!(
+            controller.decide(1),
+            Decision {
+                threads: 1,
+                tokens_max: usize::MAX
+            }
+        );
     }
 
     #[test]

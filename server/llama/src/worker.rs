@@ -104,7 +104,13 @@ impl Worker {
 
     /// Serves the first lane that has work: one decode.
     fn advance(&mut self) {
-        let Some(lane) = self.jobs.iter().filter(|job| !job.parked).map(|job| job.lane).min() else {
+        let Some(lane) = self
+            .jobs
+            .iter()
+            .filter(|job| !job.parked)
+            .map(|job| job.lane)
+            .min()
+        else {
             // Everybody waits for somebody else to end; let the oldest try again.
             self.jobs[0].parked = false;
             return;
@@ -121,6 +127,7 @@ impl Worker {
         let tokens = self.batch.len();
         let decision = self.threads.decide(tokens);
         self.context.set_threads(decision.threads);
+        self.counters.decodes.add(1);
         let start = Instant::now();
         let result = self.context.decode(&mut self.batch);
         let took = start.elapsed().as_secs_f64() * 1e3;
@@ -155,7 +162,9 @@ impl Worker {
             .map(|job| job.id)
             .collect();
         for id in waiting {
-            let Some(index) = self.jobs.iter().position(|job| job.id == id) else { continue };
+            let Some(index) = self.jobs.iter().position(|job| job.id == id) else {
+                continue;
+            };
             let plan = |worker: &Self| {
                 let job = &worker.jobs[index];
                 worker.slots.plan(&job.tokens, job.keep_max(), lane)
@@ -179,7 +188,10 @@ impl Worker {
     /// Takes a sequence away from the last job of a lower lane; its tokens stay as long as nobody needs
     /// the place.
     fn yield_slot(&mut self, lane: Lane) {
-        let lower = self.jobs.iter_mut().filter(|job| job.lane > lane && job.slot.is_some());
+        let lower = self
+            .jobs
+            .iter_mut()
+            .filter(|job| job.lane > lane && job.slot.is_some());
         if let Some(job) = lower.max_by_key(|job| (job.lane, job.id))
             && let Some(slot) = job.slot.take()
         {
@@ -235,12 +247,20 @@ impl Worker {
             for place in before..before + added {
                 let last = place + 1 == job.tokens.len() && !job.only_evaluates();
                 // `before + added` tokens fit a context, so positions are small numbers.
-                let pushed = self.batch.push(job.tokens[place], place as i32, slot as i32, last);
+                let pushed = self
+                    .batch
+                    .push(job.tokens[place], place as i32, slot as i32, last);
                 if let (Ok(index), true) = (pushed, last) {
                     output = Some(index);
                 }
             }
-            parts.push(Part { id: job.id, slot, before, added, output });
+            parts.push(Part {
+                id: job.id,
+                slot,
+                before,
+                added,
+                output,
+            });
         }
         parts
     }
@@ -248,9 +268,13 @@ impl Worker {
     /// Learns what a finished decode brought.
     fn digest(&mut self, parts: &[Part], took: f64) {
         for part in parts {
-            let Some(job) = self.jobs.iter_mut().find(|job| job.id == part.id) else { continue };
+            let Some(job) = self.jobs.iter_mut().find(|job| job.id == part.id) else {
+                continue;
+            };
             let cached = part.before + part.added;
-            self.slots.tokens_mut(part.slot).extend_from_slice(&job.tokens[part.before..cached]);
+            self.slots
+                .tokens_mut(part.slot)
+                .extend_from_slice(&job.tokens[part.before..cached]);
             job.decoded(part.before, cached, took);
             let step = match part.output.map(|index| self.context.logits(index)) {
                 Some(Some(logits)) => job.generate(logits, self.tokeniser.vocabulary()),
@@ -290,7 +314,11 @@ impl Worker {
         // Nobody idle: the least important job gives way until another has ended.
         let serving = |job: &&mut Job| job.slot.is_some();
         let others = self.jobs.iter_mut().filter(serving).count() > 1;
-        let last = self.jobs.iter_mut().filter(serving).max_by_key(|job| (job.lane, job.id));
+        let last = self
+            .jobs
+            .iter_mut()
+            .filter(serving)
+            .max_by_key(|job| (job.lane, job.id));
         if let (true, Some(job)) = (others, last) {
             job.parked = true;
             if let Some(slot) = job.slot.take() {
@@ -332,7 +360,9 @@ impl Worker {
 
     /// Takes an ended job out; its sequence stays as cache for the next ones.
     fn remove(&mut self, id: u64) {
-        let Some(index) = self.jobs.iter().position(|job| job.id == id) else { return };
+        let Some(index) = self.jobs.iter().position(|job| job.id == id) else {
+            return;
+        };
         let job = self.jobs.remove(index);
         self.counters.count(&job.usage());
         if let Some(slot) = job.slot {

@@ -34,7 +34,10 @@ impl Backend {
     /// Gives [`LoadError::Backends`] when no library there fits this processor.
     pub fn get(folder: Option<&Path>) -> Result<&'static Self, LoadError> {
         static BACKEND: OnceLock<Result<Backend, LoadError>> = OnceLock::new();
-        BACKEND.get_or_init(|| Self::set_up(folder)).as_ref().map_err(Clone::clone)
+        BACKEND
+            .get_or_init(|| Self::set_up(folder))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// The folder that the libraries were loaded from.
@@ -119,13 +122,25 @@ fn own_folder() -> Option<PathBuf> {
         .then_some(option_env!("FREEHOLD_BUILD_VARIANTS").map(PathBuf::from))
         .flatten();
     // On Windows libraries lie beside the program.
-    let candidates = [Some(beside.join("lib")), Some(beside.join("../lib")), built, Some(beside)];
-    candidates.into_iter().flatten().find(|folder| has_cpu_library(folder))
+    let candidates = [
+        Some(beside.join("lib")),
+        Some(beside.join("../lib")),
+        built,
+        Some(beside),
+    ];
+    candidates
+        .into_iter()
+        .flatten()
+        .find(|folder| has_cpu_library(folder))
 }
 
 fn has_cpu_library(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("ggml-cpu"))
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().contains("ggml-cpu"))
 }
 
 /// A path as C wants it; `None` if it holds a NUL, or is not Unicode where that is needed.

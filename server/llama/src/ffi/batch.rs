@@ -38,9 +38,17 @@ impl Batch {
     ///
     /// # Errors
     /// Gives [`BatchFull`] and leaves the batch as it was when there is no room.
-    pub fn push(&mut self, token: Token, position: i32, sequence: i32, output: bool) -> Result<usize, BatchFull> {
+    pub fn push(
+        &mut self,
+        token: Token,
+        position: i32,
+        sequence: i32,
+        output: bool,
+    ) -> Result<usize, BatchFull> {
         if self.room() == 0 {
-            return Err(BatchFull { tokens_max: self.tokens_max });
+            return Err(BatchFull {
+                tokens_max: self.tokens_max,
+            });
         }
         self.tokens.push(token);
         self.positions.push(position);

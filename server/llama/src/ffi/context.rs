@@ -90,7 +90,9 @@ impl Context {
     pub fn new(model: Arc<Model>, sizes: ContextSizes, abort: Arc<AtomicBool>) -> Result<Self, LoadError> {
         // Two contexts of one model must not be made at the same time: both write to the model.
         static CREATION: Mutex<()> = Mutex::new(());
-        let fail = || LoadError::Context { context_tokens: sizes.context_tokens };
+        let fail = || LoadError::Context {
+            context_tokens: sizes.context_tokens,
+        };
         // SAFETY: reads a constant.
         let sequences_max = unsafe { sys::llama_max_parallel_sequences() };
         let possible = (1..=sequences_max).contains(&(sizes.sequences as usize))
@@ -129,7 +131,14 @@ impl Context {
             (sys::llama_vocab_n_tokens(vocabulary), made)
         };
         let vocabulary_tokens = usize::try_from(vocabulary_tokens).unwrap_or_default();
-        Ok(Self { raw, model, abort, sizes, vocabulary_tokens, outputs: Vec::new() })
+        Ok(Self {
+            raw,
+            model,
+            abort,
+            sizes,
+            vocabulary_tokens,
+            outputs: Vec::new(),
+        })
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::llama_context {
@@ -200,7 +209,10 @@ impl Context {
             return Err(DecodeError::Empty);
         }
         if batch.len() > self.sizes.batch_tokens as usize {
-            return Err(DecodeError::TooLong { tokens: batch.len(), tokens_max: self.sizes.batch_tokens });
+            return Err(DecodeError::TooLong {
+                tokens: batch.len(),
+                tokens_max: self.sizes.batch_tokens,
+            });
         }
         let entries = batch.tokens.iter().zip(&batch.positions).zip(&batch.sequences);
         for ((&token, &position), &sequence) in entries {
@@ -208,7 +220,11 @@ impl Context {
                 && u32::try_from(sequence).is_ok_and(|sequence| sequence < self.sizes.sequences)
                 && (0..i32::MAX / 2).contains(&position);
             if !exists {
-                return Err(DecodeError::OutOfRange { token, position, sequence });
+                return Err(DecodeError::OutOfRange {
+                    token,
+                    position,
+                    sequence,
+                });
             }
         }
         Ok(())

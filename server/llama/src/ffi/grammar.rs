@@ -54,7 +54,10 @@ impl Grammar {
             sys::llama_rs_sampler_init_grammar(vocabulary.as_ptr(), text.as_ptr(), c"root".as_ptr())
         };
         let raw = NonNull::new(raw).ok_or(GrammarError::Malformed)?;
-        Ok(Self { raw, vocabulary: vocabulary.clone() })
+        Ok(Self {
+            raw,
+            vocabulary: vocabulary.clone(),
+        })
     }
 
     /// Whether `token` may come next.
@@ -86,7 +89,10 @@ impl Grammar {
         let mut filtered = data.iter();
         for (token, logit) in candidates {
             let known = self.vocabulary.kind(*token).is_some();
-            *logit = known.then(|| filtered.next()).flatten().map_or(f32::NEG_INFINITY, |entry| entry.logit);
+            *logit = known
+                .then(|| filtered.next())
+                .flatten()
+                .map_or(f32::NEG_INFINITY, |entry| entry.logit);
         }
     }
 
@@ -101,7 +107,11 @@ impl Grammar {
         }
         // SAFETY: the sampler is alive and the token may come next; the function catches exceptions.
         let status = unsafe { sys::llama_rs_sampler_accept(self.raw.as_ptr(), token) };
-        if status == sys::LLAMA_RS_STATUS_OK { Ok(()) } else { Err(GrammarError::Rejected) }
+        if status == sys::LLAMA_RS_STATUS_OK {
+            Ok(())
+        } else {
+            Err(GrammarError::Rejected)
+        }
     }
 }
 

@@ -65,8 +65,14 @@ mod tests {
     #[test]
     fn the_variant_is_read_from_the_line_that_names_the_library() {
         let cases = [
-            ("load_backend: loaded CPU backend from /a/lib/libggml-cpu-zen4.so", Some("zen4")),
-            ("load_backend: loaded CPU backend from C:\\a\\ggml-cpu-haswell.dll", Some("haswell")),
+            (
+                "load_backend: loaded CPU backend from /a/lib/libggml-cpu-zen4.so",
+                Some("zen4"),
+            ),
+            (
+                "load_backend: loaded CPU backend from C:\\a\\ggml-cpu-haswell.dll",
+                Some("haswell"),
+            ),
             ("load_backend: loaded CUDA backend from /a/libggml-cuda.so", None),
             ("load_backend: loaded CPU backend from /a/libggml-cpu.so", None),
         ];

@@ -44,7 +44,11 @@ impl Context {
         }
         // SAFETY: the sequence exists and the range is one.
         let removed = unsafe { sys::llama_memory_seq_rm(self.memory(), id, start, end) };
-        if removed { Ok(()) } else { Err(MemoryError::Unsupported) }
+        if removed {
+            Ok(())
+        } else {
+            Err(MemoryError::Unsupported)
+        }
     }
 
     /// Makes `positions` of `from` part of `to` as well; both share the cells. What `to` holds at these
@@ -89,9 +93,13 @@ impl Context {
         if !self.can_shift() {
             return Err(MemoryError::Unsupported);
         }
-        let last = self.position_last(sequence)?.map_or(0, |last| last.min(positions.end));
+        let last = self
+            .position_last(sequence)?
+            .map_or(0, |last| last.min(positions.end));
         let fits = start.checked_add(by).is_some_and(|start| start >= 0)
-            && last.checked_add_signed(by).is_some_and(|last| last < POSITION_END);
+            && last
+                .checked_add_signed(by)
+                .is_some_and(|last| last < POSITION_END);
         if !fits {
             return Err(MemoryError::Range(positions.start, positions.end));
         }
@@ -142,7 +150,10 @@ impl Context {
 
     fn sequence(&self, sequence: u32) -> Result<i32, MemoryError> {
         let exists = sequence < self.sizes().sequences;
-        exists.then_some(sequence).and_then(|id| i32::try_from(id).ok()).ok_or(MemoryError::Sequence(sequence))
+        exists
+            .then_some(sequence)
+            .and_then(|id| i32::try_from(id).ok())
+            .ok_or(MemoryError::Sequence(sequence))
     }
 }
 

@@ -88,8 +88,9 @@ impl Model {
     pub fn summary(&self) -> String {
         let mut buffer = [0_u8; 256];
         // SAFETY: the buffer is as long as said.
-        let length =
-            unsafe { sys::llama_model_desc(self.as_ptr(), buffer.as_mut_ptr().cast::<c_char>(), buffer.len()) };
+        let length = unsafe {
+            sys::llama_model_desc(self.as_ptr(), buffer.as_mut_ptr().cast::<c_char>(), buffer.len())
+        };
         let length = usize::try_from(length).unwrap_or_default().min(buffer.len() - 1);
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }

@@ -10,7 +10,10 @@ use crate::{ending, model_file, request, submit};
 #[test]
 fn requests_wait_for_the_model_and_can_be_cancelled_meanwhile() {
     let Some(file) = model_file() else { return };
-    let engine = LlamaEngine::load(LlamaOptions { context_tokens: 512, ..LlamaOptions::new(file) });
+    let engine = LlamaEngine::load(LlamaOptions {
+        context_tokens: 512,
+        ..LlamaOptions::new(file)
+    });
     let (cancelled, first) = submit(&engine, request("one", 2));
     let (waiting, second) = submit(&engine, request("two", 2));
     drop(cancelled);
@@ -37,8 +40,11 @@ fn dropping_the_engine_stops_the_loading_and_answers_everybody() {
 fn a_file_that_is_no_model_is_refused_and_named() {
     let folder = std::env::temp_dir().join(format!("freehold-llama-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the test");
-    let cases: [(&str, &[u8]); 3] =
-        [("text.gguf", b"not a model"), ("short.gguf", b"GGUF\x03\0\0\0"), ("empty.gguf", b"")];
+    let cases: [(&str, &[u8]); 3] = [
+        ("text.gguf", b"not a model"),
+        ("short.gguf", b"GGUF\x03\0\0\0"),
+        ("empty.gguf", b""),
+    ];
     for (name, bytes) in cases {
         let file = folder.join(name);
         std::fs::write(&file, bytes).expect("the test's file");
@@ -54,7 +60,9 @@ fn refused(options: LlamaOptions, name: &str) {
     let (ticket, events) = submit(&engine, request("x", 1));
     let failure = ending(events).expect_err("no model can be loaded");
     ticket.detach();
-    let Failure::NoModel(text) = &failure else { panic!("{failure:?}") };
+    let Failure::NoModel(text) = &failure else {
+        panic!("{failure:?}")
+    };
     assert!(text.contains(name), "{text}");
     assert_eq!(engine.state(), State::Failed(text.clone()));
     let later = engine::generate(&engine, request("x", 1));
