@@ -38,6 +38,12 @@ pub struct EngineArguments {
     /// Answer from this script instead of a model (for tests)
     #[arg(long, value_name = "FILE")]
     pub scripted: Option<PathBuf>,
+    /// Hold this installed model instead of the chosen one
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Put the socket into this folder instead of the user's runtime folder
+    #[arg(long, value_name = "FOLDER")]
+    pub run_folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -122,6 +122,7 @@ pub fn bench(options: &BenchOptions) -> Result<BenchResult, BenchError> {
 }
 
 /// A context to measure with; the tokens do not matter.
+#[derive(Debug)]
 pub(crate) struct Runner {
     pub(crate) backend: &'static Backend,
     pub(crate) context: Context,
@@ -132,6 +133,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
+    /// Loads the model of `options`.
     pub(crate) fn new(options: &BenchOptions) -> Result<Self, BenchError> {
         const BATCH_TOKENS: u32 = 512;
         let backend = Backend::get(options.backends_folder.as_deref())?;
@@ -187,6 +189,16 @@ impl Runner {
         self.batch.clear();
         let token = if position == 0 { self.first } else { self.token() };
         self.push(token, position, true);
+        self.decode()
+    }
+
+    /// Evaluates `tokens` tokens from `position` on at once; at most as many as a batch holds.
+    pub(crate) fn chunk(&mut self, position: u32, tokens: u32) -> Result<(), BenchError> {
+        self.batch.clear();
+        for place in position..position + tokens {
+            let token = self.token();
+            self.push(token, place, place + 1 == position + tokens);
+        }
         self.decode()
     }
 

@@ -7,6 +7,7 @@
 //! All unsafe code is in [`ffi`].
 
 pub mod bench;
+pub mod contention;
 pub mod description;
 pub mod error;
 pub mod ffi;

@@ -22,6 +22,9 @@ use crate::{LlamaOptions, LoadError};
 const SEQUENCES: u32 = 6;
 /// Tokens that are decoded at once, at most.
 const BATCH_TOKENS: u32 = 512;
+/// Some models split text by regular expressions that C++ matches recursively, one call for each character.
+/// Only the part that is used takes memory.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Context of a model that was trained for more, when the user says nothing.
 const CONTEXT_TOKENS_DEFAULT: u32 = 16_384;
 
@@ -57,7 +60,9 @@ impl LlamaEngine {
         let counters = Arc::new(Counters::default());
         let thread = {
             let (shared, inbox, counters) = (Arc::clone(&shared), Arc::clone(&inbox), Arc::clone(&counters));
-            let thread = std::thread::Builder::new().name("engine".to_owned());
+            let thread = std::thread::Builder::new()
+                .name("engine".to_owned())
+                .stack_size(STACK_BYTES);
             thread.spawn(move || run(&options, &shared, &inbox, &counters))
         };
         let thread = match thread {

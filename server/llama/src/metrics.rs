@@ -26,6 +26,7 @@ impl Counter {
 pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) failed: Counter,
+    pub(crate) decodes: Counter,
     pub(crate) aborted: Counter,
     pub(crate) evicted: Counter,
     pub(crate) threads: Counter,
@@ -44,7 +45,9 @@ pub struct Metrics {
     pub requests: u64,
     /// Of these, failed.
     pub failed: u64,
-    /// Decodes that were stopped in their middle.
+    /// Decodes that were begun.
+    pub decodes: u64,
+    /// Of these, stopped in their middle.
     pub aborted_decodes: u64,
     /// Cached sequences that were thrown away for want of room.
     pub evicted_sequences: u64,
@@ -82,6 +85,7 @@ impl Counters {
         Metrics {
             requests: self.requests.get(),
             failed: self.failed.get(),
+            decodes: self.decodes.get(),
             aborted_decodes: self.aborted.get(),
             evicted_sequences: self.evicted.get(),
             threads: self.threads.get(),

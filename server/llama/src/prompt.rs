@@ -60,7 +60,7 @@ impl Tokeniser {
                         .ok_or_else(|| Failure::UnknownToken(name.clone()))?,
                 ),
                 Segment::Template(part) => {
-                    tokens.extend(self.vocabulary.tokenise(part.as_bytes(), true).map_err(invalid)?);
+                    tokens.extend(self.vocabulary.tokenise(part, true).map_err(invalid)?);
                 }
             }
         }
@@ -104,7 +104,7 @@ impl Tokeniser {
     pub fn plain(&self, text: &str) -> Result<Vec<Token>, crate::ffi::vocabulary::TextTooLong> {
         let mut tokens = Vec::new();
         for piece in split_inside(text, &self.markup) {
-            let piece_tokens = self.vocabulary.tokenise(piece.as_bytes(), false)?;
+            let piece_tokens = self.vocabulary.tokenise(piece, false)?;
             if !piece_tokens.iter().any(|token| self.is_reserved(*token)) {
                 tokens.extend(piece_tokens);
                 continue;
@@ -115,7 +115,7 @@ impl Tokeniser {
             for character in piece.chars() {
                 let single = self
                     .vocabulary
-                    .tokenise(character.encode_utf8(&mut buffer).as_bytes(), false)?;
+                    .tokenise(character.encode_utf8(&mut buffer), false)?;
                 tokens.extend(single.into_iter().filter(|token| !self.is_reserved(*token)));
             }
         }

@@ -127,6 +127,7 @@ impl Worker {
         let tokens = self.batch.len();
         let decision = self.threads.decide(tokens);
         self.context.set_threads(decision.threads);
+        self.counters.decodes.add(1);
         let start = Instant::now();
         let result = self.context.decode(&mut self.batch);
         let took = start.elapsed().as_secs_f64() * 1e3;

@@ -20,6 +20,9 @@ use engine::{
 };
 use llama::{LlamaEngine, LlamaOptions};
 
+/// Small, so that the tests fill it quickly; `source(_, 57)` nearly does.
+pub const CONTEXT_TOKENS: u32 = 1024;
+
 /// The model file to test with; `None`, said on standard error, when none is given.
 pub fn model_file() -> Option<PathBuf> {
     let file = std::env::var_os("FREEHOLD_MODEL_FILE").map(PathBuf::from);
@@ -51,7 +54,7 @@ pub fn shared() -> Option<Shared> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let engine = ENGINE.get_or_init(|| {
         LlamaEngine::load(LlamaOptions {
-            context_tokens: 2048,
+            context_tokens: CONTEXT_TOKENS,
             ..LlamaOptions::new(file)
         })
     });
@@ -86,6 +89,16 @@ pub fn submit(engine: &LlamaEngine, request: Request) -> (Ticket, Receiver<Event
     (ticket, receiver)
 }
 
+/// Submits and returns when the engine works on it, and so in the middle of a decode.
+pub fn submit_and_begin(engine: &LlamaEngine, request: Request) -> (Ticket, Receiver<Event>) {
+    let before = engine.metrics().decodes;
+    let submitted = submit(engine, request);
+    while engine.metrics().decodes == before {
+        std::thread::yield_now();
+    }
+    submitted
+}
+
 /// Runs to the end; panics on a failure.
 pub fn complete(engine: &LlamaEngine, request: Request) -> engine::Generation {
     engine::generate(engine, request).expect("the request is answered")
@@ -105,7 +118,7 @@ pub fn ending(events: Receiver<Event>) -> Result<(StopReason, Usage), Failure> {
     endings.remove(0)
 }
 
-/// A text of about `lines` times 12 tokens that shares nothing with other `name`s.
+/// A text of about `lines` times 17 tokens that shares nothing with other `name`s.
 pub fn source(name: &str, lines: usize) -> String {
     let body = (0..lines).map(|line| format!("    total_{line} = {name}({line}, {})\n", line * 7 + 1));
     format!("# {name}\ndef {name}_all():\n{}", body.collect::<String>())

@@ -23,6 +23,8 @@ pub struct Launcher {
     pub host: Arc<dyn Host>,
     /// Program that has the subcommand `engine`: usually this one.
     pub program: PathBuf,
+    /// What follows the subcommand.
+    pub arguments: Vec<OsString>,
     /// The socket.
     pub socket: PathBuf,
     /// What the process says goes to the end of this file.
@@ -45,6 +47,7 @@ impl Launcher {
         self.put_long_log_aside()?;
         let log_start = self.host.metadata(&self.log).map_or(0, |metadata| metadata.bytes);
         let mut command = Command::new(&self.program).argument("engine");
+        command.arguments.extend(self.arguments.iter().cloned());
         command.environment.extend(self.environment.iter().cloned());
         let started = self
             .host

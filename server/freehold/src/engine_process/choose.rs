@@ -17,7 +17,6 @@ use crate::settings::{EndpointSettings, Settings};
 /// # Errors
 /// When the endpoint of the settings is no address or its key is missing, or when this program's own
 /// file cannot be found.
-#[expect(dead_code, reason = "the language server and the terminal commands call it")]
 pub fn remote_engine(
     host: Arc<dyn Host>,
     paths: &Paths,
@@ -33,6 +32,31 @@ pub fn remote_engine(
                 attach: Some(launcher.hook()),
             }
         }
+    };
+    Ok(RemoteEngine::new(RemoteOptions { endpoint, runtime })?)
+}
+
+/// An engine process of one's own that holds `model`, beside the one that all share; whoever asked for it
+/// ends it by [`super::shutdown`] with the same `paths`, whose `run` folder must be one of its own.
+///
+/// # Errors
+/// When this program's own file cannot be found.
+pub fn private_engine(
+    host: Arc<dyn Host>,
+    paths: &Paths,
+    model: &str,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<RemoteEngine> {
+    let mut launcher = launcher(host, paths)?;
+    launcher.arguments = vec![
+        "--model".into(),
+        model.into(),
+        "--run-folder".into(),
+        paths.run.clone().into(),
+    ];
+    let endpoint = Endpoint::Freehold {
+        socket: launcher.socket.clone(),
+        attach: Some(launcher.hook()),
     };
     Ok(RemoteEngine::new(RemoteOptions { endpoint, runtime })?)
 }

@@ -13,23 +13,20 @@ mod serve;
 mod slot;
 mod socket;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use host::{Environment as _, Host, RealHost};
+use host::{Environment, Host, RealHost};
 
 use crate::cli::{EngineArguments, ServeArguments};
 use crate::paths::Paths;
 use crate::settings;
 use attach::Launcher;
-#[expect(
-    unused_imports,
-    reason = "the language server and the terminal commands call it"
-)]
-pub use choose::remote_engine;
+pub use choose::{private_engine, remote_engine};
 use lifecycle::EngineProcess;
 use load::{SCRIPT_VARIABLE, load_engine};
 
@@ -48,8 +45,14 @@ const LOG_VARIABLE: &str = "FREEHOLD_LOG";
 pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let host = Arc::new(RealHost::new());
     log_to_standard_error(host.variable(LOG_VARIABLE).as_deref());
-    let paths = Paths::find(host.as_ref())?;
-    let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
+    let mut paths = Paths::find(host.as_ref())?;
+    if let Some(folder) = &arguments.run_folder {
+        paths.run.clone_from(folder);
+    }
+    let mut settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
+    if arguments.model.is_some() {
+        settings.model.clone_from(&arguments.model);
+    }
     let script = arguments
         .scripted
         .clone()
@@ -143,12 +146,30 @@ pub fn shutdown(paths: &Paths) -> anyhow::Result<bool> {
     })
 }
 
+/// Whether an engine process started from here answers from a script, so that it needs no model.
+pub fn is_scripted(environment: &dyn Environment) -> bool {
+    environment.variable_os(SCRIPT_VARIABLE).is_some()
+}
+
 fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
     Ok(Launcher {
         program: host.own_executable()?,
+        arguments: Vec::new(),
         socket: paths.engine_socket(),
         log: paths.engine_log(),
-        environment: Vec::new(),
+        environment: engine_environment(),
         host,
     })
+}
+
+/// What llama.cpp's runtime must find in the environment before the process starts.
+fn engine_environment() -> Vec<(OsString, OsString)> {
+    #[cfg(feature = "llama")]
+    let variables = llama::ENGINE_ENVIRONMENT;
+    #[cfg(not(feature = "llama"))]
+    let variables: &[(&str, &str)] = &[];
+    variables
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }

@@ -68,7 +68,8 @@ pub fn run(_arguments: &LspArguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the threads of the language server")?;
-    let backend = Arc::new(program::Program::new(&host::RealHost::new())?);
+    let host = Arc::new(host::RealHost::new());
+    let backend = Arc::new(program::Program::new(host, runtime.handle().clone())?);
     let ended = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), backend));
     // A read of standard input that is under way cannot be taken back; the process ends with it.
     runtime.shutdown_background();

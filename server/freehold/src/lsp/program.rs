@@ -1,66 +1,105 @@
 //! The language server's view of the program it is part of.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use engine::Engine;
-use engine::scripted::{Script, ScriptedEngine};
+use engine::{Engine, ModelCard};
 use host::Host;
+use tokio::runtime::Handle;
 
 use super::backend::{AttachFailure, Backend, ModelEntry};
-
-/// Names a file with a script to answer from instead of a model, for tests of whole programs.
-const SCRIPT_VARIABLE: &str = "FREEHOLD_SCRIPT";
+use crate::models::{Installed, Store};
+use crate::paths::Paths;
+use crate::settings::{self, Settings};
+use crate::{engine_process, models};
 
 /// The program around the language server.
 pub struct Program {
-    script: Option<ScriptedEngine>,
+    host: Arc<dyn Host>,
+    paths: Paths,
+    runtime: Handle,
 }
 
 impl Program {
-    /// Looks whether a script is to answer.
+    /// The program on `host`; what waits for the engine runs on `runtime`.
     ///
     /// # Errors
-    /// When the script cannot be read.
-    pub fn new(host: &impl Host) -> anyhow::Result<Self> {
-        let script = host.variable_os(SCRIPT_VARIABLE);
-        let script = script
-            .map(|file| read_script(host, Path::new(&file)))
-            .transpose()?;
-        Ok(Self { script })
+    /// When Freehold's folders cannot be found.
+    pub fn new(host: Arc<dyn Host>, runtime: Handle) -> anyhow::Result<Self> {
+        let paths = Paths::find(host.as_ref())?;
+        Ok(Self { host, paths, runtime })
     }
-}
 
-fn read_script(host: &impl Host, file: &Path) -> anyhow::Result<ScriptedEngine> {
-    let text = host
-        .read_text(file)
-        .with_context(|| format!("cannot read `{}`", file.display()))?;
-    let script = Script::parse(&text)
-        .map_err(anyhow::Error::msg)
-        .with_context(|| format!("cannot read `{}`", file.display()))?;
-    Ok(ScriptedEngine::new(script))
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(settings::load(self.host.as_ref(), &self.paths.settings_file)?.settings)
+    }
+
+    fn store(&self) -> Store<'_> {
+        Store::new(self.host.as_ref(), &self.paths)
+    }
+
+    /// Says why no request could be answered, before an engine is started in vain.
+    fn require_model(&self, settings: &Settings) -> Result<(), AttachFailure> {
+        let needs_none = settings.endpoint.is_some() || engine_process::is_scripted(self.host.as_ref());
+        if needs_none {
+            return Ok(());
+        }
+        let chosen = self.store().chosen(settings);
+        chosen
+            .map(drop)
+            .map_err(|error| AttachFailure::NoModel(format!("{error:#}")))
+    }
 }
 
 impl Backend for Program {
     fn attach_engine(&self) -> Result<Arc<dyn Engine>, AttachFailure> {
-        match &self.script {
-            Some(engine) => Ok(Arc::new(engine.clone())),
-            None => Err(AttachFailure::NoEngine(
-                "this build cannot start an engine".to_owned(),
-            )),
-        }
+        let unusable = |error: anyhow::Error| AttachFailure::NoEngine(format!("{error:#}"));
+        let settings = self.settings().map_err(unusable)?;
+        self.require_model(&settings)?;
+        let engine =
+            engine_process::remote_engine(self.host.clone(), &self.paths, &settings, self.runtime.clone())
+                .map_err(unusable)?;
+        let connecting = engine.clone();
+        self.runtime.spawn(async move {
+            // The state of the engine says what came of it.
+            let _shown_by_the_state = connecting.connect().await;
+        });
+        Ok(Arc::new(engine))
     }
 
     fn restart_engine(&self) -> anyhow::Result<()> {
-        Ok(())
+        engine_process::shutdown(&self.paths).map(drop)
     }
 
     fn list_models(&self) -> anyhow::Result<Vec<ModelEntry>> {
-        Ok(Vec::new())
+        let store = self.store();
+        let installed = store.installed()?;
+        let chosen = self.settings()?.model;
+        let entry = |name: &str, card: Option<&ModelCard>, installed: Option<&Installed>| ModelEntry {
+            name: name.to_owned(),
+            title: card.map_or(name, |card| card.title.as_str()).to_owned(),
+            installed: installed.is_some(),
+            chosen: chosen.as_deref() == Some(name),
+            bytes: installed
+                .map(|installed| installed.record.bytes)
+                .or(card.and_then(|card| card.bytes)),
+            licence: card
+                .map_or("not known", |card| card.licence.name.as_str())
+                .to_owned(),
+            commercial_use: card.is_none_or(|card| card.licence.commercial_use),
+        };
+        let cards = &store.catalogue().model;
+        let known = cards.iter().map(|card| {
+            let installed = installed.iter().find(|installed| installed.name == card.name);
+            entry(&card.name, Some(card), installed)
+        });
+        let besides = installed
+            .iter()
+            .filter(|installed| cards.iter().all(|card| card.name != installed.name))
+            .map(|installed| entry(&installed.name, installed.card.as_ref(), Some(installed)));
+        Ok(known.chain(besides).collect())
     }
 
     fn use_model(&self, name: &str) -> anyhow::Result<()> {
-        anyhow::bail!("no model is called `{name}`")
+        models::choose(self.host.as_ref(), &self.store(), &self.paths, name).map(drop)
     }
 }

@@ -113,11 +113,12 @@ impl Commands<'_> {
     }
 
     fn choose(&self, name: &str) -> anyhow::Result<()> {
-        let installed = self.store.require(name)?;
-        self.store.verify(&installed)?;
-        settings::write(self.host, &self.paths.settings_file, "model", Some(name.into()))?;
+        let engine_ended = choose(self.host, &self.store, &self.paths, name)?;
         print(&format!("`{name}` completes code from now on.\n"))?;
-        tell_engine(self.host, &self.paths)
+        if engine_ended {
+            print("The engine that ran has ended; it comes back with the new model when it is needed.\n")?;
+        }
+        Ok(())
     }
 
     /// Chooses a model that has just come if none is chosen: the first one is meant to be used.
@@ -137,13 +138,16 @@ impl Commands<'_> {
     }
 }
 
-/// Tells a running engine process that another model is chosen: it ends, and the next request starts one
-/// with that model.
-fn tell_engine(host: &dyn Host, paths: &Paths) -> anyhow::Result<()> {
-    if host.exists(&paths.engine_socket()) && engine_process::shutdown(paths)? {
-        print("The engine that ran has ended; it comes back with the new model when it is needed.\n")?;
-    }
-    Ok(())
+/// Makes the installed model `name` the one that completes code. An engine process that runs ends, and the
+/// next request starts one with that model; whether one did is the answer.
+///
+/// # Errors
+/// When there is no such model, its file is damaged, or the setting cannot be written.
+pub fn choose(host: &dyn Host, store: &Store<'_>, paths: &Paths, name: &str) -> anyhow::Result<bool> {
+    let installed = store.require(name)?;
+    store.verify(&installed)?;
+    settings::write(host, &paths.settings_file, "model", Some(name.into()))?;
+    Ok(host.exists(&paths.engine_socket()) && engine_process::shutdown(paths)?)
 }
 
 /// Puts a GGUF file that is on this machine into the store.

@@ -4,33 +4,100 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Engine, State};
+use anyhow::Context as _;
+use engine::State;
 use host::Host;
+use remote::RemoteEngine;
 
 use crate::paths::Paths;
+use crate::{engine_process, settings};
 
 /// An engine that has loaded its model, for as long as this is kept.
 pub struct Attached {
     /// The engine.
-    pub engine: Box<dyn Engine>,
+    pub engine: RemoteEngine,
     /// How long it took to reach the engine process, or to start it.
     pub attach_time: Duration,
     /// How long it took from there until the model was loaded.
     pub load_time: Duration,
+    /// Where an engine of this command's own runs; it ends with the command.
+    private: Option<Paths>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if let Some(paths) = &self.private
+            && let Err(error) = engine_process::shutdown(paths)
+        {
+            tracing::warn!("the engine of this command does not end: {error:#}");
+        }
+    }
 }
 
 /// Reaches the engine process, starts it if need be, and waits until it has loaded `model`, or the chosen
-/// one; `progress` hears of every change of state.
+/// one; `progress` hears of every change of state. For another model than the chosen one an engine of its
+/// own is started, so that editors keep theirs.
 ///
 /// # Errors
 /// When it cannot be reached or has no model.
 pub fn attach(
-    _host: &Arc<dyn Host>,
-    _paths: &Paths,
-    _model: Option<&str>,
-    _progress: &mut dyn FnMut(&State),
+    host: &Arc<dyn Host>,
+    paths: &Paths,
+    model: Option<&str>,
+    progress: &mut dyn FnMut(&State),
 ) -> anyhow::Result<Attached> {
-    anyhow::bail!("the engine process cannot be reached in this build")
+    let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let handle = runtime.handle().clone();
+    let other = model.filter(|name| settings.endpoint.is_some() || settings.model.as_deref() != Some(name));
+    let (engine, private) = match other {
+        Some(name) => {
+            let mut private = paths.clone();
+            private.run = paths.run.join(format!("command-{}", std::process::id()));
+            host.create_private_folder(&paths.run)?;
+            let engine = engine_process::private_engine(host.clone(), &private, name, handle)?;
+            (engine, Some(private))
+        }
+        None => (
+            engine_process::remote_engine(host.clone(), paths, &settings, handle)?,
+            None,
+        ),
+    };
+    let started = host.monotonic();
+    let mut reached = None;
+    let mut states = engine.states();
+    let connected = runtime.block_on(async {
+        let connect = engine.connect();
+        tokio::pin!(connect);
+        loop {
+            tokio::select! {
+                connected = &mut connect => return connected,
+                changed = states.changed() => {
+                    if changed.is_err() {
+                        return connect.await;
+                    }
+                    reached.get_or_insert_with(|| host.monotonic());
+                    progress(&states.borrow_and_update());
+                }
+            }
+        }
+    });
+    let ready = host.monotonic();
+    let reached = reached.unwrap_or(ready);
+    let attached = Attached {
+        engine,
+        attach_time: reached.saturating_sub(started),
+        load_time: ready.saturating_sub(reached),
+        private,
+        _runtime: runtime,
+    };
+    connected?;
+    Ok(attached)
 }
 
 /// One line on standard error that says how far the model has loaded, and goes away.

@@ -23,7 +23,7 @@ use super::show::neighbourhood;
 use crate::cli::CompleteArguments;
 use crate::models::Store;
 use crate::paths::Paths;
-use crate::settings;
+use crate::{engine_process, settings};
 
 /// `freehold complete FILE:LINE:COL`.
 ///
@@ -50,7 +50,7 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             times.attach = attached.attach_time;
             times.load = attached.load_time;
             suggest(
-                attached.engine.as_ref(),
+                &attached.engine,
                 host.as_ref(),
                 &document,
                 source.offset_bytes,
@@ -84,7 +84,8 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
 /// Makes sure that there is a model before an engine is started in vain.
 fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
     let settings = settings::load(host, &paths.settings_file)?.settings;
-    if settings.endpoint.is_some() && model.is_none() {
+    let needs_none = settings.endpoint.is_some() || engine_process::is_scripted(host);
+    if needs_none && model.is_none() {
         return Ok(());
     }
     let store = Store::new(host, paths);

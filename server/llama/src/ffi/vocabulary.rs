@@ -141,12 +141,14 @@ impl Vocabulary {
         unsafe { sys::llama_vocab_get_add_bos(raw(&self.model)) }
     }
 
-    /// Tokenises `text`, which need not be UTF-8. With `parse_special`, the special tokens named in it
-    /// are recognised; without, user-defined tokens still are (see [`crate::prompt`]).
+    /// Tokenises `text`. With `parse_special`, the special tokens named in it are recognised; without,
+    /// user-defined tokens still are (see [`crate::prompt`]).
+    ///
+    /// It takes no bytes that are not UTF-8: llama.cpp throws at them, which would end the process.
     ///
     /// # Errors
     /// Gives [`TextTooLong`] past 2 GiB.
-    pub fn tokenise(&self, text: &[u8], parse_special: bool) -> Result<Vec<Token>, TextTooLong> {
+    pub fn tokenise(&self, text: &str, parse_special: bool) -> Result<Vec<Token>, TextTooLong> {
         let length = i32::try_from(text.len()).map_err(|_| TextTooLong)?;
         // Most texts have fewer tokens than this; if not, llama.cpp says how many there are.
         let mut tokens: Vec<Token> = vec![0; text.len() / 2 + 16];

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use engine::Engine;
 use host::{Host, RealHost};
 
 use super::attach::{ProgressLine, attach};
@@ -52,7 +53,7 @@ fn try_engine(host: &Arc<dyn Host>, facts: &Facts) -> Result<EngineFacts, String
     let attached = attach(host, &facts.paths, None, &mut |state| line.show(state));
     line.clear();
     let attached = attached.map_err(|error| format!("{error:#}"))?;
-    let engine = attached.engine.as_ref();
+    let engine: &dyn Engine = &attached.engine;
     let description = engine.description();
     let speed = speed::measure(engine, host.monotonic().as_nanos()).map_err(|failure| failure.to_string());
     Ok(EngineFacts {
