@@ -2,6 +2,11 @@
 //!
 //! The libraries themselves are put there by the build script of `llama`, or by the packager.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to build scripts through the environment, and they run on no host but this one"
+)]
+
 use std::env;
 
 fn main() {

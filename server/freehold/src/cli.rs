@@ -147,4 +147,19 @@ pub enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What other programs on the same cores cost: the threads chosen by the engine against fixed numbers
+    Contention {
+        /// Installed model; else the chosen one
+        #[arg(long)]
+        model: Option<String>,
+        /// GGUF file to measure instead of an installed model
+        #[arg(long, conflicts_with = "model")]
+        file: Option<PathBuf>,
+        /// Most busy loops to run beside it
+        #[arg(long, default_value_t = 2)]
+        busy_max: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }

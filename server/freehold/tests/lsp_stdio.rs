@@ -29,7 +29,7 @@ tokens = ["a", " + b"]
 "#;
 
 /// The document whose suggestion shows that the server still does its work.
-const WORKS: &str = "file:///work/add.rs";
+const WORKS: &str = "file:///project/add.rs";
 const WORKS_TEXT: &str = "fn add(a: i32, b: i32) -> i32 {\n    \n}\n";
 
 struct Program {
@@ -190,7 +190,7 @@ fn whatever_comes_in_the_program_goes_on() {
 #[test]
 fn a_line_of_a_hundred_megabytes_is_a_line_like_any_other() {
     let mut program = Program::start("long_line");
-    let long = "file:///work/long.rs";
+    let long = "file:///project/long.rs";
     // Five bytes and three UTF-16 units each.
     program.open(long, &"x😀".repeat(20_000_000));
     assert!(matches!(program.ask(long, 0, u32::MAX), Answer::Result(_)));

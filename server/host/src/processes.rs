@@ -14,6 +14,12 @@ pub trait Processes: Send + Sync {
     /// When it cannot be started; that it fails is in [`Output::status_code`].
     fn run(&self, command: &Command) -> Result<Output>;
 
+    /// Becomes `command`: the same process goes on as that program, and this call does not return.
+    ///
+    /// # Errors
+    /// When it cannot be started, or the system cannot do such a thing; the process then goes on as it is.
+    fn become_program(&self, command: &Command) -> Result<std::convert::Infallible>;
+
     /// Starts `command` and leaves it to itself: in a process group of its own, so that Ctrl-C and the
     /// end of the terminal do not reach it, with nothing on its standard input and its standard error
     /// appended to `log`.

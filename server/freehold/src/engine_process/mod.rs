@@ -44,6 +44,7 @@ const LOG_VARIABLE: &str = "FREEHOLD_LOG";
 /// When the settings cannot be read or the socket cannot be opened.
 pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let host = Arc::new(RealHost::new());
+    start_again_with_engine_environment(host.as_ref())?;
     log_to_standard_error(host.variable(LOG_VARIABLE).as_deref());
     let mut paths = Paths::find(host.as_ref())?;
     if let Some(folder) = &arguments.run_folder {
@@ -160,6 +161,21 @@ fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
         environment: engine_environment(),
         host,
     })
+}
+
+/// Starts this program again if llama.cpp's runtime was not given what it must find in the environment
+/// before the process starts: whoever typed the command cannot know.
+pub fn start_again_with_engine_environment(host: &dyn Host) -> anyhow::Result<()> {
+    let environment = engine_environment();
+    if environment
+        .iter()
+        .all(|(name, _)| host.variable_os(&name.to_string_lossy()).is_some())
+    {
+        return Ok(());
+    }
+    let mut command = host::Command::new(host.own_executable()?).arguments(std::env::args_os().skip(1));
+    command.environment = environment;
+    match host.become_program(&command)? {}
 }
 
 /// What llama.cpp's runtime must find in the environment before the process starts.

@@ -21,13 +21,13 @@ pub struct Attached {
     /// How long it took from there until the model was loaded.
     pub load_time: Duration,
     /// Where an engine of this command's own runs; it ends with the command.
-    private: Option<Paths>,
+    private: Option<(Paths, tempfile::TempDir)>,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        if let Some(paths) = &self.private
+        if let Some((paths, _folder)) = &self.private
             && let Err(error) = engine_process::shutdown(paths)
         {
             tracing::warn!("the engine of this command does not end: {error:#}");
@@ -58,10 +58,14 @@ pub fn attach(
     let (engine, private) = match other {
         Some(name) => {
             let mut private = paths.clone();
-            private.run = paths.run.join(format!("command-{}", std::process::id()));
             host.create_private_folder(&paths.run)?;
+            let folder = tempfile::Builder::new()
+                .prefix("command-")
+                .tempdir_in(&paths.run)
+                .with_context(|| format!("cannot make a folder in `{}`", paths.run.display()))?;
+            private.run = folder.path().to_owned();
             let engine = engine_process::private_engine(host.clone(), &private, name, handle)?;
-            (engine, Some(private))
+            (engine, Some((private, folder)))
         }
         None => (
             engine_process::remote_engine(host.clone(), paths, &settings, handle)?,

@@ -169,6 +169,10 @@ impl Processes for MemoryHost {
         Err(no_programs(command))
     }
 
+    fn become_program(&self, command: &Command) -> Result<std::convert::Infallible> {
+        Err(no_programs(command))
+    }
+
     fn spawn_detached(&self, command: &Command, _log: &Path) -> Result<Detached> {
         Err(no_programs(command))
     }

@@ -27,6 +27,14 @@ impl Processes for RealHost {
         })
     }
 
+    fn become_program(&self, command: &Command) -> Result<std::convert::Infallible> {
+        #[cfg(unix)]
+        let error = std::os::unix::process::CommandExt::exec(&mut prepare(command));
+        #[cfg(not(unix))]
+        let error = ErrorKind::Unsupported.into();
+        Err(said("run", command.program.as_path())(error))
+    }
+
     fn spawn_detached(&self, command: &Command, log: &Path) -> Result<Detached> {
         let log_file = OpenOptions::new()
             .append(true)

@@ -47,7 +47,7 @@ impl Default for Setup {
             script: always(&["said"]),
             capabilities: json!({}),
             options: Value::Null,
-            folders: json!([{ "uri": "file:///work/app", "name": "app" }]),
+            folders: json!([{ "uri": "file:///project/app", "name": "app" }]),
             failure: None,
             state: State::Ready,
         }
@@ -233,9 +233,9 @@ impl Desk {
         }
     }
 
-    /// Opens the document `name` of the workspace `/work/app`.
+    /// Opens the document `name` of the workspace `/project/app`.
     pub async fn open(&mut self, name: &str, text: &str) -> String {
-        let uri = format!("file:///work/app/{name}");
+        let uri = format!("file:///project/app/{name}");
         self.open_uri(&uri, "rust", text).await;
         uri
     }

@@ -94,7 +94,7 @@ async fn places_outside_the_document_are_its_ends() {
     }
     desk.edit(&uri, 2, (0, 4), (u32::MAX, u32::MAX), "z = ").await;
     desk.edit(&uri, 3, (7, 7), (0, 0), "").await;
-    desk.edit("file:///work/app/never-opened.rs", 3, (0, 0), (0, 0), "x")
+    desk.edit("file:///project/app/never-opened.rs", 3, (0, 0), (0, 0), "x")
         .await;
     desk.settle().await;
     assert_eq!(desk.text(&uri).await, "");
@@ -221,13 +221,13 @@ async fn exit_without_shutdown_ends_the_server_though_requests_hang() {
 #[tokio::test(start_paused = true)]
 async fn before_the_introduction_and_after_the_farewell_nothing_is_answered_but_errors() {
     let mut desk = Desk::unintroduced(held(), None, State::Ready);
-    let id = desk.ask("file:///work/app/a.rs", (0, 0)).await;
+    let id = desk.ask("file:///project/app/a.rs", (0, 0)).await;
     assert!(matches!(desk.answer(id).await, Answer::Error(-32002, _)));
     let id = desk.request("initialize", &json!({ "capabilities": {} })).await;
     assert!(matches!(desk.answer(id).await, Answer::Result(_)));
     let id = desk.request("shutdown", &json!(null)).await;
     assert_eq!(desk.answer(id).await, nothing());
-    let id = desk.ask("file:///work/app/a.rs", (0, 0)).await;
+    let id = desk.ask("file:///project/app/a.rs", (0, 0)).await;
     assert!(matches!(desk.answer(id).await, Answer::Error(-32600, _)));
     desk.notify("exit", &json!(null)).await;
     assert_eq!((&mut desk.server).await.expect("no panic"), Ended::InOrder);

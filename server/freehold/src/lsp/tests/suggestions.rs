@@ -158,14 +158,14 @@ async fn where_nothing_is_offered_nothing_is_asked_of_the_engine() {
         ..Setup::default()
     })
     .await;
-    let cell = "vscode-notebook-cell:/work/app/book.ipynb#W0";
+    let cell = "vscode-notebook-cell:/project/app/book.ipynb#W0";
     desk.open_uri(cell, "python", "x = \n").await;
-    desk.open_uri("file:///work/app/README.md", "markdown", "One \n")
+    desk.open_uri("file:///project/app/README.md", "markdown", "One \n")
         .await;
     for uri in [
         cell,
-        "file:///work/app/README.md",
-        "file:///work/app/never-opened.rs",
+        "file:///project/app/README.md",
+        "file:///project/app/never-opened.rs",
     ] {
         let id = desk.ask(uri, (0, 4)).await;
         assert_eq!(desk.answer(id).await, nothing(), "{uri}");
@@ -221,26 +221,26 @@ async fn with_an_item_selected_the_suggestion_begins_with_it_and_replaces_the_sa
 #[tokio::test(start_paused = true)]
 async fn the_prompt_tells_where_the_document_lies() {
     let folders =
-        json!([{ "uri": "file:///work/app", "name": "app" }, { "uri": "file:///work/lib", "name": "lib" }]);
+        json!([{ "uri": "file:///project/app", "name": "app" }, { "uri": "file:///project/lib", "name": "lib" }]);
     let mut desk = Desk::new(Setup {
         folders,
         ..Setup::default()
     })
     .await;
-    desk.open_uri("file:///work/lib/src/a.rs", "rust", "let x = \n")
+    desk.open_uri("file:///project/lib/src/a.rs", "rust", "let x = \n")
         .await;
-    desk.open_uri("file:///work/new/src/b.rs", "rust", "let x = \n")
+    desk.open_uri("file:///project/new/src/b.rs", "rust", "let x = \n")
         .await;
     let change = json!({
-        "added": [{ "uri": "file:///work/new", "name": "new" }],
-        "removed": [{ "uri": "file:///work/lib", "name": "lib" }],
+        "added": [{ "uri": "file:///project/new", "name": "new" }],
+        "removed": [{ "uri": "file:///project/lib", "name": "lib" }],
     });
     for (uri, expected) in [
         (
-            "file:///work/lib/src/a.rs",
+            "file:///project/lib/src/a.rs",
             "<|repo_name|>lib\n<|file_sep|>src/a.rs\n",
         ),
-        ("file:///work/new/src/b.rs", "<|repo_name|>\n<|file_sep|>b.rs\n"),
+        ("file:///project/new/src/b.rs", "<|repo_name|>\n<|file_sep|>b.rs\n"),
     ] {
         let id = desk.ask(uri, (0, 8)).await;
         desk.answer(id).await;
@@ -249,7 +249,7 @@ async fn the_prompt_tells_where_the_document_lies() {
     }
     desk.notify("workspace/didChangeWorkspaceFolders", &json!({ "event": change }))
         .await;
-    let id = desk.ask("file:///work/new/src/b.rs", (0, 8)).await;
+    let id = desk.ask("file:///project/new/src/b.rs", (0, 8)).await;
     desk.answer(id).await;
     let prompt = flatten(desk.engine.requests().last().expect("asked"));
     assert!(
