@@ -33,6 +33,7 @@ const WORKS: &str = "file:///project/add.rs";
 const WORKS_TEXT: &str = "fn add(a: i32, b: i32) -> i32 {\n    \n}\n";
 
 struct Program {
+    _home: tempfile::TempDir,
     editor: Editor,
     child: Child,
     input: Option<ChildStdin>,
@@ -44,9 +45,13 @@ impl Program {
     fn start(name: &str) -> Self {
         let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
         std::fs::write(&script, SCRIPT).expect("the folder for tests can be written");
+        // Short, because the path of a socket may have 107 bytes at most.
+        let home = tempfile::tempdir().expect("there is room for a folder");
         let mut child = Command::new(env!("CARGO_BIN_EXE_freehold"))
             .arg("lsp")
             .env("FREEHOLD_SCRIPT", script)
+            .env("FREEHOLD_HOME", home.path())
+            .env("FREEHOLD_IDLE_SECONDS", "5")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -63,6 +68,7 @@ impl Program {
         });
         let input = child.stdin.take();
         let mut program = Self {
+            _home: home,
             editor: Editor::new(),
             child,
             input,

@@ -1,7 +1,10 @@
 //! The work on one suggestion: decide, gather, render, generate, finish.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use completion::{Budget, Decision, Document, Finisher, Progress};
-use engine::{Event as EngineEvent, Request, StopReason};
+use engine::{Engine, Event as EngineEvent, Failure, Request, State, StopReason};
 use tokio::sync::mpsc;
 
 use super::event::{Job, Outcome};
@@ -12,9 +15,13 @@ struct Prepared {
     finisher: Finisher,
 }
 
+/// How often an engine that loads its model is asked whether it has.
+const LOADING_POLL_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Works on `job` to its end. Dropping the future cancels the engine's request within milliseconds.
 pub async fn suggest(job: Job) -> Outcome {
-    let engine = std::sync::Arc::clone(&job.engine);
+    let engine = Arc::clone(&job.engine);
+    described(engine.as_ref()).await;
     // Reading brackets out of a large document takes up to milliseconds: not on the runtime's threads.
     let prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
         Ok(Ok(prepared)) => prepared,
@@ -57,6 +64,14 @@ pub async fn suggest(job: Job) -> Outcome {
     finisher.finish().map_or(Outcome::Nothing, Outcome::Suggestion)
 }
 
+/// Waits until the engine has said how it is prompted: one that loads its model for the first time may not
+/// know yet. A request is never kept from an engine that has died since, for only requests wake it.
+async fn described(engine: &dyn Engine) {
+    while engine.description().fim.is_none() && matches!(engine.state(), State::Loading { .. }) {
+        tokio::time::sleep(LOADING_POLL_INTERVAL).await;
+    }
+}
+
 fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     let document = Document {
         text: &job.text,
@@ -74,7 +89,10 @@ fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     };
     let description = job.engine.description();
     let Some(format) = &description.fim else {
-        return Err(Outcome::CannotInfill);
+        return Err(match job.engine.state() {
+            State::Failed(reason) => Outcome::Failed(Failure::NoModel(reason)),
+            State::Loading { .. } | State::Ready => Outcome::CannotInfill,
+        });
     };
     let budget = Budget::for_context(description.context_tokens);
     let context = completion::gather(&document, job.offset, selected, &budget);

@@ -264,7 +264,8 @@ async fn hung_completions_can_all_be_cancelled_and_the_next_edit_is_seen_at_once
     for id in &ids {
         desk.cancel(*id).await;
     }
-    desk.edit("file:///project/app/0.rs", 2, (0, 8), (0, 8), "1").await;
+    desk.edit("file:///project/app/0.rs", 2, (0, 8), (0, 8), "1")
+        .await;
     desk.settle().await;
     assert_eq!(desk.text("file:///project/app/0.rs").await, "let x = 1\n");
     for id in ids {

@@ -220,8 +220,7 @@ async fn with_an_item_selected_the_suggestion_begins_with_it_and_replaces_the_sa
 
 #[tokio::test(start_paused = true)]
 async fn the_prompt_tells_where_the_document_lies() {
-    let folders =
-        json!([{ "uri": "file:///project/app", "name": "app" }, { "uri": "file:///project/lib", "name": "lib" }]);
+    let folders = json!([{ "uri": "file:///project/app", "name": "app" }, { "uri": "file:///project/lib", "name": "lib" }]);
     let mut desk = Desk::new(Setup {
         folders,
         ..Setup::default()
@@ -240,7 +239,10 @@ async fn the_prompt_tells_where_the_document_lies() {
             "file:///project/lib/src/a.rs",
             "<|repo_name|>lib\n<|file_sep|>src/a.rs\n",
         ),
-        ("file:///project/new/src/b.rs", "<|repo_name|>\n<|file_sep|>b.rs\n"),
+        (
+            "file:///project/new/src/b.rs",
+            "<|repo_name|>\n<|file_sep|>b.rs\n",
+        ),
     ] {
         let id = desk.ask(uri, (0, 8)).await;
         desk.answer(id).await;
