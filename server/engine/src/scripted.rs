@@ -88,6 +88,8 @@ struct Inner {
     next_id: u64,
     /// Requests that wait for `release`, and those on a timer between two tokens.
     open: BTreeMap<u64, Run>,
+    /// Requests whose next token is being given out at this moment, and whether they were cancelled since.
+    in_hand: BTreeMap<u64, bool>,
     requests: Vec<Request>,
     complaints: Vec<String>,
 }
@@ -131,7 +133,8 @@ impl ScriptedEngine {
     /// How many requests have neither ended nor been cancelled.
     #[must_use]
     pub fn open_requests(&self) -> usize {
-        self.shared.lock().open.len()
+        let inner = self.shared.lock();
+        inner.open.len() + inner.in_hand.len()
     }
 
     /// Lets every request that waits at a `hold_before` go on.
@@ -233,13 +236,17 @@ impl Shared {
 
     /// Gives out one token; false when the request has ended or is held.
     fn step(&self, id: u64) -> bool {
-        let Some(mut run) = self.lock().open.remove(&id) else {
+        let mut inner = self.lock();
+        let Some(mut run) = inner.open.remove(&id) else {
             return false;
         };
         if run.reply.hold_before == Some(run.next) && !run.released {
-            self.lock().open.insert(id, run);
+            inner.open.insert(id, run);
             return false;
         }
+        inner.in_hand.insert(id, false);
+        // The sink is called without the lock, for it may drop the ticket.
+        drop(inner);
         let ended = if run.next >= run.tokens_max {
             Some(StopReason::Length)
         } else if run.next == run.reply.tokens.len() {
@@ -247,16 +254,29 @@ impl Shared {
         } else {
             run.give()
         };
-        if let Some(reason) = ended {
-            run.end(reason);
-            return false;
-        }
-        self.lock().open.insert(id, run);
-        true
+        let mut inner = self.lock();
+        let cancelled = inner.in_hand.remove(&id) == Some(true);
+        let ended = if cancelled {
+            Some(StopReason::Cancelled)
+        } else {
+            ended
+        };
+        let Some(reason) = ended else {
+            inner.open.insert(id, run);
+            return true;
+        };
+        drop(inner);
+        run.end(reason);
+        false
     }
 
     fn cancel(&self, id: u64) {
-        let run = self.lock().open.remove(&id);
+        let mut inner = self.lock();
+        if let Some(cancelled) = inner.in_hand.get_mut(&id) {
+            *cancelled = true;
+        }
+        let run = inner.open.remove(&id);
+        drop(inner);
         if let Some(mut run) = run {
             run.end(StopReason::Cancelled);
         }
@@ -413,6 +433,44 @@ mod tests {
                 ..
             }]
         ));
+        assert_eq!(engine.open_requests(), 0);
+    }
+
+    #[test]
+    fn cancelling_while_a_token_is_given_out_ends_the_request() {
+        let engine = ScriptedEngine::new(Script::always(&["one", "two", "three"]));
+        let inside = engine.clone();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        engine
+            .submit(
+                request("x"),
+                Box::new(move |event| {
+                    if matches!(event, Event::Token { .. }) {
+                        // What dropping the ticket does, in the middle of a token.
+                        inside.shared.cancel(0);
+                    }
+                    sender.send(event).expect("open");
+                }),
+            )
+            .detach();
+        let events: Vec<Event> = receiver.into_iter().collect();
+        let one = Event::Token {
+            text: "one".to_owned(),
+            log_probability: None,
+        };
+        let cancelled = |event: &Event| {
+            matches!(
+                event,
+                Event::Done {
+                    reason: StopReason::Cancelled,
+                    ..
+                }
+            )
+        };
+        assert!(
+            matches!(events.as_slice(), [first, last] if *first == one && cancelled(last)),
+            "{events:?}"
+        );
         assert_eq!(engine.open_requests(), 0);
     }
 
