@@ -33,7 +33,10 @@ pub struct Format {
 
 impl Format {
     /// What new files are written in: UTF-8 without a byte-order mark.
-    pub const NEW: Self = Self { encoding: Encoding::Utf8, byte_order_mark: false };
+    pub const NEW: Self = Self {
+        encoding: Encoding::Utf8,
+        byte_order_mark: false,
+    };
 }
 
 /// How the lines of a text end.
@@ -85,14 +88,20 @@ impl Content {
     pub fn decode(bytes: &[u8]) -> Self {
         decode_text(bytes).map_or_else(
             || Self::Binary(bytes.into()),
-            |(text, format)| Self::Text { text: text.into(), format },
+            |(text, format)| Self::Text {
+                text: text.into(),
+                format,
+            },
         )
     }
 
     /// Text in the format of new files.
     #[must_use]
     pub fn new_text(text: &str) -> Self {
-        Self::Text { text: text.into(), format: Format::NEW }
+        Self::Text {
+            text: text.into(),
+            format: Format::NEW,
+        }
     }
 
     /// The bytes of the file.
@@ -151,7 +160,10 @@ impl Base {
 }
 
 fn decode_text(bytes: &[u8]) -> Option<(String, Format)> {
-    let marked = |encoding| Format { encoding, byte_order_mark: true };
+    let marked = |encoding| Format {
+        encoding,
+        byte_order_mark: true,
+    };
     if let Some(rest) = bytes.strip_prefix(UTF16_LE_MARK) {
         return Some((decode_utf16(rest, u16::from_le_bytes)?, marked(Encoding::Utf16Le)));
     }
@@ -166,11 +178,23 @@ fn decode_text(bytes: &[u8]) -> Option<(String, Format)> {
         None => (bytes, false),
     };
     if let Ok(text) = std::str::from_utf8(rest) {
-        return Some((text.to_owned(), Format { encoding: Encoding::Utf8, byte_order_mark }));
+        return Some((
+            text.to_owned(),
+            Format {
+                encoding: Encoding::Utf8,
+                byte_order_mark,
+            },
+        ));
     }
     // With broken UTF-8 the three bytes of a mark are bytes like all others.
     let text = bytes.iter().copied().map(char::from).collect();
-    Some((text, Format { encoding: Encoding::EightBit, byte_order_mark: false }))
+    Some((
+        text,
+        Format {
+            encoding: Encoding::EightBit,
+            byte_order_mark: false,
+        },
+    ))
 }
 
 fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
@@ -183,7 +207,13 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
 }
 
 fn encode_text(text: &str, format: Format) -> Result<Vec<u8>, EncodeError> {
-    let mark = |mark: &[u8]| if format.byte_order_mark { mark.to_vec() } else { Vec::new() };
+    let mark = |mark: &[u8]| {
+        if format.byte_order_mark {
+            mark.to_vec()
+        } else {
+            Vec::new()
+        }
+    };
     Ok(match format.encoding {
         Encoding::Utf8 => [&mark(UTF8_MARK), text.as_bytes()].concat(),
         Encoding::Utf16Le => {
@@ -196,9 +226,10 @@ fn encode_text(text: &str, format: Format) -> Result<Vec<u8>, EncodeError> {
             bytes.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
             bytes
         }
-        Encoding::EightBit => {
-            text.chars().map(|c| u8::try_from(c).map_err(|_| EncodeError(c))).collect::<Result<_, _>>()?
-        }
+        Encoding::EightBit => text
+            .chars()
+            .map(|c| u8::try_from(c).map_err(|_| EncodeError(c)))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -209,7 +240,9 @@ mod tests {
     use super::*;
 
     fn format_of(bytes: &[u8]) -> Option<(Encoding, bool)> {
-        Base::of(bytes, 0o644).format.map(|format| (format.encoding, format.byte_order_mark))
+        Base::of(bytes, 0o644)
+            .format
+            .map(|format| (format.encoding, format.byte_order_mark))
     }
 
     #[test]
@@ -220,7 +253,10 @@ mod tests {
         assert_eq!(format_of(b"\xff\xfea\0\n\0"), Some((Encoding::Utf16Le, true)));
         assert_eq!(format_of(b"\xfe\xff\0a\0\n"), Some((Encoding::Utf16Be, true)));
         assert_eq!(format_of(b"caf\xe9\n"), Some((Encoding::EightBit, false)));
-        assert_eq!(format_of(b"\xef\xbb\xbfcaf\xe9\n"), Some((Encoding::EightBit, false)));
+        assert_eq!(
+            format_of(b"\xef\xbb\xbfcaf\xe9\n"),
+            Some((Encoding::EightBit, false))
+        );
         assert_eq!(format_of(b"\x7fELF\0\0"), None);
         assert_eq!(format_of(b"\xff\xfea\0\n"), None, "half a unit at the end");
         assert_eq!(format_of(b"\xff\xfe\0\xd8"), None, "a lone surrogate");
@@ -238,8 +274,14 @@ mod tests {
 
     #[test]
     fn a_character_that_the_encoding_lacks_is_an_error() {
-        let format = Format { encoding: Encoding::EightBit, byte_order_mark: false };
-        let content = Content::Text { text: "caf\u{e9} €".into(), format };
+        let format = Format {
+            encoding: Encoding::EightBit,
+            byte_order_mark: false,
+        };
+        let content = Content::Text {
+            text: "caf\u{e9} €".into(),
+            format,
+        };
         assert_eq!(content.encode(), Err(EncodeError('€')));
     }
 

@@ -59,7 +59,10 @@ impl fmt::Display for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third, fourth, ..] = self.0;
-        write!(formatter, "Digest({first:02x}{second:02x}{third:02x}{fourth:02x}…)")
+        write!(
+            formatter,
+            "Digest({first:02x}{second:02x}{third:02x}{fourth:02x}…)"
+        )
     }
 }
 
@@ -81,6 +84,9 @@ mod tests {
 
     #[test]
     fn a_byte_moved_between_fields_gives_another_digest() {
-        assert_ne!(Digest::of_fields(&[b"ab", b"c"]), Digest::of_fields(&[b"a", b"bc"]));
+        assert_ne!(
+            Digest::of_fields(&[b"ab", b"c"]),
+            Digest::of_fields(&[b"a", b"bc"])
+        );
     }
 }

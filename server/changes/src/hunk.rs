@@ -179,7 +179,11 @@ impl Hunk {
     /// Stands for all that a decision on this hunk depends on: what stands there and what would come.
     #[must_use]
     pub fn digest(&self, live: &str) -> Digest {
-        Digest::of_fields(&[self.base.as_bytes(), self.mine(live).as_bytes(), self.proposed.as_bytes()])
+        Digest::of_fields(&[
+            self.base.as_bytes(),
+            self.mine(live).as_bytes(),
+            self.proposed.as_bytes(),
+        ])
     }
 
     /// What the decision would put in place of the live text; nothing if it would put nothing.
@@ -212,7 +216,11 @@ impl Hunk {
 /// The lines of `base`, without those removed by `kept`, with those added by it, each where it belongs.
 fn compose(base: &str, proposed: &str, kept: &BTreeSet<LineId>) -> String {
     let (removed, added) = (lines::split(base), lines::split(proposed));
-    let line_end = if base.contains("\r\n") || proposed.contains("\r\n") { "\r\n" } else { "\n" };
+    let line_end = if base.contains("\r\n") || proposed.contains("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    };
     let mut text = String::with_capacity(base.len() + proposed.len());
     let mut push = |line: &str| {
         // Only the last line of a file may lack its end; another line behind it needs it.
@@ -249,9 +257,15 @@ mod tests {
         use LineId::{Added, Removed};
         let (base, proposed) = ("one\ntwo\nthree\n", "ONE\nTWO\nTHREE\n");
         assert_eq!(composed(base, proposed, &[]), base);
-        assert_eq!(composed(base, proposed, &[Removed(1), Added(1)]), "one\nTWO\nthree\n");
+        assert_eq!(
+            composed(base, proposed, &[Removed(1), Added(1)]),
+            "one\nTWO\nthree\n"
+        );
         assert_eq!(composed(base, proposed, &[Added(0)]), "one\nONE\ntwo\nthree\n");
-        assert_eq!(composed(base, proposed, &[Removed(0), Removed(1), Removed(2)]), "");
+        assert_eq!(
+            composed(base, proposed, &[Removed(0), Removed(1), Removed(2)]),
+            ""
+        );
         let all: Vec<LineId> = (0..3).flat_map(|index| [Removed(index), Added(index)]).collect();
         assert_eq!(composed(base, proposed, &all), proposed);
     }
@@ -259,7 +273,10 @@ mod tests {
     #[test]
     fn a_line_without_its_end_gets_one_when_another_follows() {
         assert_eq!(composed("a", "a\nb", &[LineId::Added(1)]), "a\nb");
-        assert_eq!(composed("a\r\nb", "a\r\nb\r\nc", &[LineId::Added(2)]), "a\r\nb\r\nc");
+        assert_eq!(
+            composed("a\r\nb", "a\r\nb\r\nc", &[LineId::Added(2)]),
+            "a\r\nb\r\nc"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod content;
 mod digest;
 mod hunk;
 mod lines;
+pub mod patch;
 mod path;
 mod text_review;
 

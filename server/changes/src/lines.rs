@@ -119,7 +119,10 @@ pub fn rows(removed: &str, added: &str) -> Vec<Row> {
         let longest = removed.len().max(added.len());
         let within = |index: usize, lines: &[&str]| (index < lines.len()).then_some(index);
         return (0..longest)
-            .map(|index| Row { removed: within(index, &removed), added: within(index, &added) })
+            .map(|index| Row {
+                removed: within(index, &removed),
+                added: within(index, &added),
+            })
             .collect();
     }
     align(&removed, &added)
@@ -128,15 +131,20 @@ pub fn rows(removed: &str, added: &str) -> Vec<Row> {
 /// The alignment with the greatest sum of likenesses, by dynamic programming.
 fn align(removed: &[&str], added: &[&str]) -> Vec<Row> {
     let width = added.len() + 1;
-    let likeness: Vec<usize> =
-        removed.iter().flat_map(|old| added.iter().map(move |new| likeness(old, new))).collect();
+    let likeness: Vec<usize> = removed
+        .iter()
+        .flat_map(|old| added.iter().map(move |new| likeness(old, new)))
+        .collect();
     let mut best = vec![0; (removed.len() + 1) * width];
     for i in (0..removed.len()).rev() {
         for j in (0..added.len()).rev() {
             let apart = best[(i + 1) * width + j].max(best[i * width + j + 1]);
             let alike = likeness[i * added.len() + j];
-            best[i * width + j] =
-                if alike > 0 { apart.max(alike + best[(i + 1) * width + j + 1]) } else { apart };
+            best[i * width + j] = if alike > 0 {
+                apart.max(alike + best[(i + 1) * width + j + 1])
+            } else {
+                apart
+            };
         }
     }
     let (mut i, mut j) = (0, 0);
@@ -144,13 +152,22 @@ fn align(removed: &[&str], added: &[&str]) -> Vec<Row> {
     while i < removed.len() || j < added.len() {
         let here = best[i * width + j];
         if i < removed.len() && here == best[(i + 1) * width + j] {
-            rows.push(Row { removed: Some(i), added: None });
+            rows.push(Row {
+                removed: Some(i),
+                added: None,
+            });
             i += 1;
         } else if j < added.len() && here == best[i * width + j + 1] {
-            rows.push(Row { removed: None, added: Some(j) });
+            rows.push(Row {
+                removed: None,
+                added: Some(j),
+            });
             j += 1;
         } else {
-            rows.push(Row { removed: Some(i), added: Some(j) });
+            rows.push(Row {
+                removed: Some(i),
+                added: Some(j),
+            });
             i += 1;
             j += 1;
         }
@@ -176,12 +193,18 @@ mod tests {
     use super::*;
 
     fn shown(removed: &str, added: &str) -> Vec<(Option<usize>, Option<usize>)> {
-        rows(removed, added).into_iter().map(|row| (row.removed, row.added)).collect()
+        rows(removed, added)
+            .into_iter()
+            .map(|row| (row.removed, row.added))
+            .collect()
     }
 
     #[test]
     fn neighbouring_operations_are_one_difference() {
-        assert_eq!(differences("a\nb\nc\n", "a\nB\nc\n"), [Difference { old: 2..4, new: 2..4 }]);
+        assert_eq!(
+            differences("a\nb\nc\n", "a\nB\nc\n"),
+            [Difference { old: 2..4, new: 2..4 }]
+        );
         assert_eq!(differences("a\n", "a\n"), []);
         assert_eq!(differences("", "a"), [Difference { old: 0..0, new: 0..1 }]);
         assert_eq!(differences("a", "a\n"), [Difference { old: 0..1, new: 0..2 }]);
@@ -191,15 +214,30 @@ mod tests {
     fn edits_leave_out_what_stays() {
         assert_eq!(
             edits("one\ntwo\nthree\n", "one\ntwice\nthree\n"),
-            [Edit { range: 6..7, text: "ice".to_owned() }]
+            [Edit {
+                range: 6..7,
+                text: "ice".to_owned()
+            }]
         );
-        assert_eq!(edits("é\n", "è\n"), [Edit { range: 0..2, text: "è".to_owned() }]);
+        assert_eq!(
+            edits("é\n", "è\n"),
+            [Edit {
+                range: 0..2,
+                text: "è".to_owned()
+            }]
+        );
     }
 
     #[test]
     fn a_removed_line_is_matched_with_the_line_it_became() {
-        assert_eq!(shown("let a = 1;\n", "// why\nlet a = 2;\n"), [(None, Some(0)), (Some(0), Some(1))]);
-        assert_eq!(shown("a\nb\n", "x\ny\n"), [(Some(0), Some(0)), (Some(1), Some(1))]);
+        assert_eq!(
+            shown("let a = 1;\n", "// why\nlet a = 2;\n"),
+            [(None, Some(0)), (Some(0), Some(1))]
+        );
+        assert_eq!(
+            shown("a\nb\n", "x\ny\n"),
+            [(Some(0), Some(0)), (Some(1), Some(1))]
+        );
         assert_eq!(shown("", "x\n"), [(None, Some(0))]);
         assert_eq!(
             shown("fn a() {}\nfn b() {}\nfn c() {}\n", "fn c(x) {}\n"),
@@ -208,8 +246,11 @@ mod tests {
     }
 
     fn text() -> impl Strategy<Value = String> {
-        prop::collection::vec(prop::sample::select(vec!["a", "b", "é", "\n", "\r\n", "𝕏"]), 0..24)
-            .prop_map(|parts| parts.concat())
+        prop::collection::vec(
+            prop::sample::select(vec!["a", "b", "é", "\n", "\r\n", "𝕏"]),
+            0..24,
+        )
+        .prop_map(|parts| parts.concat())
     }
 
     proptest! {

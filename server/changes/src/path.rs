@@ -59,7 +59,9 @@ impl WorkspacePath {
             return Err(PathError::NotPlain(shown()));
         }
         if text.len() > PATH_BYTES_MAX || text.split('/').any(|name| name.len() > NAME_BYTES_MAX) {
-            return Err(PathError::TooLong(text.chars().take(60).flat_map(char::escape_debug).collect()));
+            return Err(PathError::TooLong(
+                text.chars().take(60).flat_map(char::escape_debug).collect(),
+            ));
         }
         if text.split('/').any(is_guarded) {
             return Err(PathError::Guarded(shown()));
@@ -98,7 +100,9 @@ fn has_drive(text: &str) -> bool {
 /// Case-insensitive file systems open `.GIT` as `.git`, and some drop trailing dots and spaces.
 fn is_guarded(name: &str) -> bool {
     let name = name.trim_end_matches(['.', ' ']);
-    GUARDED_NAMES.iter().any(|guarded| name.eq_ignore_ascii_case(guarded))
+    GUARDED_NAMES
+        .iter()
+        .any(|guarded| name.eq_ignore_ascii_case(guarded))
 }
 
 impl fmt::Display for WorkspacePath {
@@ -129,8 +133,22 @@ mod tests {
     #[test]
     fn paths_that_lead_out_or_into_guarded_folders_are_refused() {
         let refused = [
-            "", "/etc/passwd", "C:/x", "c:x", "../x", "a/../../x", "a/./b", "a//b", "a/", "a\0b", "a\\..\\b",
-            ".git/hooks/pre-commit", "vendor/.GIT/config", ".git", ".git./config", ".Freehold/x",
+            "",
+            "/etc/passwd",
+            "C:/x",
+            "c:x",
+            "../x",
+            "a/../../x",
+            "a/./b",
+            "a//b",
+            "a/",
+            "a\0b",
+            "a\\..\\b",
+            ".git/hooks/pre-commit",
+            "vendor/.GIT/config",
+            ".git",
+            ".git./config",
+            ".Freehold/x",
         ];
         for text in refused {
             assert!(WorkspacePath::parse(text).is_err(), "{text:?} was taken");

@@ -45,7 +45,10 @@ impl TextReview {
     /// A text for which nothing is proposed.
     #[must_use]
     pub fn new(live: &str) -> Self {
-        Self { live: live.to_owned(), hunks: Vec::new() }
+        Self {
+            live: live.to_owned(),
+            hunks: Vec::new(),
+        }
     }
 
     /// The text as its authority has it.
@@ -92,20 +95,36 @@ impl TextReview {
     ) -> Result<(), Stale> {
         let mut hunks_between = |old: &str, new: &str| -> Vec<Hunk> {
             let hunk = |found: lines::Difference| {
-                Hunk::new(next_id(), change, found.old.clone(), &old[found.old], &new[found.new])
+                Hunk::new(
+                    next_id(),
+                    change,
+                    found.old.clone(),
+                    &old[found.old],
+                    &new[found.new],
+                )
             };
             lines::differences(old, new).into_iter().map(hunk).collect()
         };
         if self.hunks.is_empty() {
-            let mut fresh = Self { live: seen.to_owned(), hunks: hunks_between(seen, proposed) };
+            let mut fresh = Self {
+                live: seen.to_owned(),
+                hunks: hunks_between(seen, proposed),
+            };
             fresh.set_text(&self.live);
             *self = fresh;
             return Ok(());
         }
         let preview = self.preview();
-        let mut onto = Self { live: seen.to_owned(), hunks: hunks_between(seen, proposed) };
+        let mut onto = Self {
+            live: seen.to_owned(),
+            hunks: hunks_between(seen, proposed),
+        };
         onto.set_text(&preview);
-        if onto.hunks.iter().any(|hunk| hunk.status(&onto.live) == Status::Conflict) {
+        if onto
+            .hunks
+            .iter()
+            .any(|hunk| hunk.status(&onto.live) == Status::Conflict)
+        {
             return Err(Stale);
         }
         let hunks = hunks_between(&self.live, &onto.preview());
@@ -128,7 +147,11 @@ impl TextReview {
             if let Some(hunk) = self.hunks.iter_mut().find(|hunk| same(hunk)) {
                 named.push(old.id());
                 *hunk = old;
-            } else if let Some(index) = self.hunks.iter().position(|hunk| overlap(&hunk.range, &old.range)) {
+            } else if let Some(index) = self
+                .hunks
+                .iter()
+                .position(|hunk| overlap(&hunk.range, &old.range))
+            {
                 if free(&self.hunks[index]) {
                     named.push(old.id());
                     self.hunks[index].rename(old.id());
@@ -148,11 +171,18 @@ impl TextReview {
     pub fn edit(&mut self, edit: &Edit) -> Result<(), EditError> {
         let Edit { range, text } = edit;
         if range.start > range.end || self.live.get(range.clone()).is_none() {
-            return Err(EditError { range: range.clone(), length_bytes: self.live.len() });
+            return Err(EditError {
+                range: range.clone(),
+                length_bytes: self.live.len(),
+            });
         }
         let relations: Vec<Relation> = self.hunks.iter().map(|hunk| self.relation(hunk, edit)).collect();
-        let first = relations.iter().position(|&relation| relation == Relation::Touched);
-        let last = relations.iter().rposition(|&relation| relation == Relation::Touched);
+        let first = relations
+            .iter()
+            .position(|&relation| relation == Relation::Touched);
+        let last = relations
+            .iter()
+            .rposition(|&relation| relation == Relation::Touched);
         match (first, last) {
             (Some(first), Some(last)) => self.touch(first..last + 1, edit),
             _ => {
@@ -190,7 +220,13 @@ impl TextReview {
     pub fn kept_edits(&self) -> Vec<(HunkId, Edit)> {
         let edit = |hunk: &Hunk| {
             let text = self.kept_of(hunk)?;
-            Some((hunk.id(), Edit { range: hunk.range(), text }))
+            Some((
+                hunk.id(),
+                Edit {
+                    range: hunk.range(),
+                    text,
+                },
+            ))
         };
         self.hunks.iter().filter_map(edit).collect()
     }
@@ -271,11 +307,19 @@ impl TextReview {
             } else {
                 edit.text.ends_with('\n')
             };
-            return if starts_line { Relation::Moves } else { Relation::Touched };
+            return if starts_line {
+                Relation::Moves
+            } else {
+                Relation::Touched
+            };
         }
         if from == end {
             let line_ended = start == end || self.live.as_bytes()[end - 1] == b'\n';
-            return if line_ended { Relation::Stays } else { Relation::Touched };
+            return if line_ended {
+                Relation::Stays
+            } else {
+                Relation::Touched
+            };
         }
         Relation::Touched
     }
@@ -285,7 +329,11 @@ impl TextReview {
         let emptied = !hunk.base.is_empty();
         let new_lines = edit.text.contains('\n') || edit.range.start == self.live.len();
         // Without a new line it is the line behind the hunk that is changed.
-        if emptied || new_lines { Relation::Touched } else { Relation::Stays }
+        if emptied || new_lines {
+            Relation::Touched
+        } else {
+            Relation::Stays
+        }
     }
 
     /// Applies an edit that changes the places of the hunks `touched`.
@@ -325,7 +373,10 @@ impl TextReview {
     /// Lets the hunks `touched` be what they were where the user has taken their edits back.
     fn heal(&mut self, touched: Range<usize>) {
         let run = self.adjoining_conflicts(touched.clone());
-        let bases: String = self.hunks[run.clone()].iter().map(|hunk| hunk.base.as_str()).collect();
+        let bases: String = self.hunks[run.clone()]
+            .iter()
+            .map(|hunk| hunk.base.as_str())
+            .collect();
         if let (Some(first), Some(last)) = (self.hunks[run.clone()].first(), self.hunks[run.clone()].last())
             && self.live[first.range.start..last.range.end] == bases
         {
