@@ -143,9 +143,10 @@ impl Review {
         }
         self.last_id = last_id;
         self.changes.insert(change, proposal.info);
-        for file in files.into_iter().filter(|file| !file.is_settled()) {
-            self.files.insert(file.path.clone(), file);
-        }
+        self.files
+            .extend(files.into_iter().map(|file| (file.path.clone(), file)));
+        // What was proposed for a file before may be taken back by this.
+        self.files.retain(|_, file| !file.is_settled());
         Ok(change)
     }
 

@@ -140,8 +140,10 @@ impl TextReview {
     fn take_over(&mut self, earlier: Vec<Hunk>) {
         let mut named = Vec::new();
         for old in earlier {
+            // What was dropped, or kept in part, and is proposed again, is asked again.
+            let whole = matches!(old.decision(), Decision::Undecided | Decision::Keep);
             let same = |hunk: &Hunk| {
-                hunk.range == old.range && hunk.proposed == old.proposed && hunk.base == old.base
+                whole && hunk.range == old.range && hunk.proposed == old.proposed && hunk.base == old.base
             };
             let free = |hunk: &Hunk| !named.contains(&hunk.id());
             if let Some(hunk) = self.hunks.iter_mut().find(|hunk| same(hunk)) {
@@ -156,12 +158,18 @@ impl TextReview {
                     named.push(old.id());
                     self.hunks[index].rename(old.id());
                 }
-            } else if *old.decision() == Decision::Drop || old.status(&self.live) == Status::Conflict {
+            } else if self.is_left_out(&old) {
                 let place = |hunk: &Hunk| (hunk.range.start, hunk.range.end);
                 let index = self.hunks.partition_point(|hunk| place(hunk) < place(&old));
                 self.hunks.insert(index, old);
             }
         }
+    }
+
+    /// Whether a hunk waits without showing in the preview.
+    fn is_left_out(&self, hunk: &Hunk) -> bool {
+        let dropped = *hunk.decision() == Decision::Drop;
+        dropped || hunk.status(&self.live) == Status::Conflict && self.kept_of(hunk).is_none()
     }
 
     /// Follows an edit to the live text.
@@ -175,6 +183,10 @@ impl TextReview {
                 range: range.clone(),
                 length_bytes: self.live.len(),
             });
+        }
+        if let Some(index) = self.carried_out_by(edit) {
+            self.touch(index..index + 1, edit);
+            return Ok(());
         }
         let relations: Vec<Relation> = self.hunks.iter().map(|hunk| self.relation(hunk, edit)).collect();
         let first = relations
@@ -192,6 +204,21 @@ impl TextReview {
             }
         }
         Ok(())
+    }
+
+    /// The kept hunk that an edit carries out to the letter, as an editor does that was asked to.
+    ///
+    /// Where hunks adjoin, the place alone does not tell which of them an edit is for.
+    fn carried_out_by(&self, edit: &Edit) -> Option<usize> {
+        let first = self
+            .hunks
+            .partition_point(|hunk| hunk.range.start < edit.range.start);
+        let near = self.hunks[first..]
+            .iter()
+            .take_while(|hunk| hunk.range.start == edit.range.start);
+        let carried_out =
+            |hunk: &Hunk| hunk.range == edit.range && self.kept_of(hunk).as_ref() == Some(&edit.text);
+        near.into_iter().position(carried_out).map(|index| first + index)
     }
 
     /// Follows a change to the whole live text: another program wrote the file, or a client sent it all.
@@ -219,7 +246,7 @@ impl TextReview {
     #[must_use]
     pub fn kept_edits(&self) -> Vec<(HunkId, Edit)> {
         let edit = |hunk: &Hunk| {
-            let text = self.kept_of(hunk)?;
+            let text = self.kept_of(hunk).filter(|text| text != hunk.mine(&self.live))?;
             Some((
                 hunk.id(),
                 Edit {
@@ -423,7 +450,7 @@ fn shrink(hunk: &mut Hunk) {
 /// Leaves to the user the whole lines that they put before or behind a text that is as it was.
 fn trim(hunk: &mut Hunk, live: &str) {
     let mine = hunk.mine(live);
-    if hunk.base.is_empty() || mine == hunk.proposed {
+    if hunk.base.is_empty() || hunk.status(live) == Status::Landed {
         return;
     }
     let starts_line = hunk.range.start == 0 || live.as_bytes()[hunk.range.start - 1] == b'\n';
