@@ -78,8 +78,8 @@ pub struct Hunk {
     /// What was first proposed, if the user has edited it.
     first_proposed: Option<String>,
     decision: Decision,
-    /// The live text that the decision was made on.
-    decided_on: String,
+    /// The live text that the decision was made on, and what the hunk had grown by.
+    decided_on: (String, (usize, usize)),
 }
 
 impl Hunk {
@@ -93,7 +93,7 @@ impl Hunk {
             grown: (0, 0),
             first_proposed: None,
             decision: Decision::Undecided,
-            decided_on: String::new(),
+            decided_on: (String::new(), (0, 0)),
         }
     }
 
@@ -171,9 +171,13 @@ impl Hunk {
     pub fn effective(&self, live: &str) -> &Decision {
         match self.decision {
             Decision::Undecided | Decision::Drop => &self.decision,
-            Decision::Keep | Decision::Lines(_) if self.decided_on == self.mine(live) => &self.decision,
+            Decision::Keep | Decision::Lines(_) if self.holds_on(live) => &self.decision,
             Decision::Keep | Decision::Lines(_) => &Decision::Undecided,
         }
+    }
+
+    fn holds_on(&self, live: &str) -> bool {
+        self.decided_on.0 == self.mine(live) && self.decided_on.1 == self.grown
     }
 
     /// Stands for all that a decision on this hunk depends on: what stands there and what would come.
@@ -196,7 +200,7 @@ impl Hunk {
     }
 
     pub(crate) fn decide(&mut self, decision: Decision, live: &str) {
-        self.decided_on = self.mine(live).to_owned();
+        self.decided_on = (self.mine(live).to_owned(), self.grown);
         self.decision = decision;
     }
 

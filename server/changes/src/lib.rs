@@ -4,8 +4,10 @@
 
 mod content;
 mod digest;
+mod disk;
 mod file_review;
 mod hunk;
+mod journal;
 mod lines;
 mod operation;
 mod overlay;
@@ -14,12 +16,15 @@ mod path;
 mod plan;
 mod relations;
 mod review;
+mod store;
 mod text_review;
+mod writer;
 
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
 pub use digest::Digest;
 pub use file_review::{Authority, FileReview, Live, ProposedFile};
 pub use hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
+pub use journal::{About, FileStep, JournalError, Step, StepId};
 pub use lines::{Difference, Edit, Row, differences, edits};
 pub use operation::{Operation, OperationKind, Standing};
 pub use overlay::Overlaid;
@@ -27,4 +32,6 @@ pub use path::{PathError, WorkspacePath};
 pub use plan::{Plan, PlanError, PlannedContent, PlannedFile};
 pub use relations::{Group, Likeness, Link, Tie};
 pub use review::{ChangeInfo, DecideError, Decided, HunkView, Part, Proposal, ProposeError, Review};
+pub use store::{Store, StoreError};
 pub use text_review::{EditError, Stale, TextReview};
+pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

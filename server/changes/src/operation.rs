@@ -45,14 +45,27 @@ pub enum Standing {
 }
 
 impl Standing {
-    fn digest(self) -> Option<Digest> {
+    /// The digest of the bytes, if there is a file.
+    #[must_use]
+    pub fn digest(self) -> Option<Digest> {
         match self {
             Self::Absent => None,
             Self::File { digest, .. } => Some(digest),
         }
     }
 
-    fn mode(self) -> Option<u32> {
+    /// The standing of a file with these bytes and permission bits; of none without them.
+    #[must_use]
+    pub fn of(file: Option<(&[u8], u32)>) -> Self {
+        file.map_or(Self::Absent, |(bytes, mode)| Self::File {
+            digest: Digest::of(bytes),
+            mode,
+        })
+    }
+
+    /// The permission bits, if there is a file.
+    #[must_use]
+    pub fn mode(self) -> Option<u32> {
         match self {
             Self::Absent => None,
             Self::File { mode, .. } => Some(mode),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::file_review::{Authority, FileReview, Live};
 use crate::hunk::HunkId;
 use crate::operation::Standing;
+use crate::writer::Write;
 use crate::{Content, Edit, EncodeError, Review, WorkspacePath};
 
 /// Everything that is kept, as it is to be written.
@@ -23,6 +24,8 @@ pub struct PlannedFile {
     pub authority: Authority,
     /// What must stand there at the moment of acting.
     pub before: Standing,
+    /// The bytes of that; nothing if there is no file.
+    pub before_bytes: Option<Vec<u8>>,
     /// What is to stand afterwards; nothing if the file is to go.
     pub after: Option<PlannedContent>,
     /// The edits to the text, first to last, for an editor that has it open.
@@ -59,6 +62,39 @@ pub enum PlanError {
     /// Two files are to end up in one place.
     #[error("two files cannot both become `{0}`; drop one of the two")]
     Collision(WorkspacePath),
+}
+
+impl Plan {
+    /// What is to be written, file by file; moving a file is deleting it here and making it there.
+    #[must_use]
+    pub fn writes(&self) -> Vec<Write> {
+        self.files.iter().flat_map(PlannedFile::writes).collect()
+    }
+}
+
+impl PlannedFile {
+    fn writes(&self) -> Vec<Write> {
+        let in_editor = self.authority == Authority::Editor;
+        let write = |path: &WorkspacePath, stays: bool, after: Option<&PlannedContent>| Write {
+            path: path.clone(),
+            before: self
+                .before_bytes
+                .clone()
+                .filter(|_| stays)
+                .zip(self.before.mode()),
+            after: after.map(|after| (after.bytes.clone(), after.mode)),
+            in_editor,
+        };
+        match &self.after {
+            Some(after) if after.path != self.path => {
+                vec![
+                    write(&self.path, true, None),
+                    write(&after.path, false, Some(after)),
+                ]
+            }
+            after => vec![write(&self.path, true, after.as_ref())],
+        }
+    }
 }
 
 impl Review {
@@ -148,6 +184,11 @@ fn planned(file: &FileReview) -> Result<Option<PlannedFile>, PlanError> {
         Some(content) => content.encode().map_err(encode)?,
         None => file.kept_bytes().map_err(encode)?,
     };
+    let before_bytes = file
+        .content()
+        .map(|content| content.encode())
+        .transpose()
+        .map_err(encode)?;
     let after = (!kept.delete).then(|| PlannedContent {
         path: kept.rename.unwrap_or_else(|| path.clone()),
         bytes,
@@ -158,6 +199,7 @@ fn planned(file: &FileReview) -> Result<Option<PlannedFile>, PlanError> {
         path: path.clone(),
         authority: file.authority(),
         before: file.standing(),
+        before_bytes,
         after,
         edits,
         hunks: [kept.operations, ids].concat(),

@@ -99,7 +99,7 @@ pub enum DecideError {
     /// The hunk or the text under it is not what the user saw.
     #[error("hunk {0} has changed since it was shown; look at it again")]
     Changed(HunkId),
-    /// Lines were picked of a hunk that is in conflict or has no lines.
+    /// Lines were picked of a hunk that has none, or under which the text has changed.
     #[error("hunk {0} can only be kept or dropped as a whole")]
     Whole(HunkId),
     /// A line was picked that the hunk does not have.
@@ -306,7 +306,7 @@ impl Review {
             let Part::Text(hunk) = view.part else {
                 return Err(DecideError::Whole(id));
             };
-            if view.status == Status::Conflict {
+            if view.status != Status::Ready {
                 return Err(DecideError::Whole(id));
             }
             let count = |text: &str| text.split_inclusive('\n').count();

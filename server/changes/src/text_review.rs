@@ -192,9 +192,10 @@ impl TextReview {
         let first = relations
             .iter()
             .position(|&relation| relation == Relation::Touched);
+        // Where hunks adjoin, one behind a touched one would stay in the middle of what that one becomes.
         let last = relations
             .iter()
-            .rposition(|&relation| relation == Relation::Touched);
+            .rposition(|&relation| relation != Relation::Moves);
         match (first, last) {
             (Some(first), Some(last)) => self.touch(first..last + 1, edit),
             _ => {

@@ -345,7 +345,7 @@ impl Game {
             return None;
         };
         let lines = |text: &str| text.split_inclusive('\n').count();
-        let conflict = view.status == Status::Conflict;
+        let conflict = view.status != Status::Ready;
         Some((
             view.id,
             view.digest,
@@ -567,7 +567,12 @@ impl Game {
                 })?;
                 end = range.end;
             }
-            waiting.extend(waiting_characters(file.text().hunks()));
+            waiting.extend(
+                file.text()
+                    .hunks()
+                    .iter()
+                    .flat_map(|hunk| characters(&texts_of(hunk))),
+            );
         }
         let lost: Vec<&char> = self.held.difference(&waiting).collect();
         require(lost.is_empty(), || format!("hunks have lost {lost:?}"))
@@ -680,20 +685,32 @@ impl Game {
             require(gone.is_disjoint(&characters_after), || {
                 "keeping left what was to go".to_owned()
             })?;
-            require(same_order(result, &live), || {
-                "keeping mixed up the user's text".to_owned()
-            })?;
+            require(
+                same_order(&without(result, &brought), &without(&live, &brought)),
+                || "keeping mixed up the user's text".to_owned(),
+            )?;
         }
         Ok(())
     }
 }
 
-/// The characters that hunks would bring.
+/// A text without the characters that hunks bring: those may have moved with what was proposed.
+fn without(text: &str, brought: &BTreeSet<char>) -> String {
+    text.chars()
+        .filter(|character| !brought.contains(character))
+        .collect()
+}
+
+/// All that a hunk would bring, as it was proposed and as the user edited it.
+fn texts_of(hunk: &changes::Hunk) -> String {
+    hunk.proposed().to_owned() + hunk.first_proposed().unwrap_or_default()
+}
+
+/// The characters that only hunks hold.
 fn waiting_characters(hunks: &[changes::Hunk]) -> BTreeSet<char> {
     let brought = |hunk: &changes::Hunk| {
-        let texts = hunk.proposed().to_owned() + hunk.first_proposed().unwrap_or_default();
-        characters(&texts)
-            .difference(&characters(hunk.base()))
+        let all = characters(&texts_of(hunk));
+        all.difference(&characters(hunk.base()))
             .copied()
             .collect::<Vec<_>>()
     };
