@@ -18,6 +18,7 @@ mod relations;
 mod review;
 mod store;
 mod text_review;
+mod undo;
 mod writer;
 
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
@@ -34,4 +35,5 @@ pub use relations::{Group, Likeness, Link, Tie};
 pub use review::{ChangeInfo, DecideError, Decided, HunkView, Part, Proposal, ProposeError, Review};
 pub use store::{Store, StoreError};
 pub use text_review::{EditError, Stale, TextReview};
+pub use undo::{StepHunk, TakeBack, TakeBackError, next_redo, next_undo, undoable};
 pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

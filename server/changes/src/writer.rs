@@ -88,6 +88,10 @@ impl<'a> Writer<'a> {
         }
     }
 
+    pub(crate) fn tree(&self) -> &'a dyn Tree {
+        self.tree
+    }
+
     /// What was put away.
     #[must_use]
     pub fn store(&self) -> &Store<'a> {
