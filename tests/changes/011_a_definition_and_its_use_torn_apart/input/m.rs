@@ -1,0 +1,7 @@
+fn main() {
+    run();
+}
+
+fn run() {
+    work();
+}
