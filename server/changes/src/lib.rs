@@ -2,6 +2,7 @@
 //!
 //! Nothing that is proposed reaches a file or an open buffer before the user has kept it.
 
+mod audit;
 mod content;
 mod digest;
 mod disk;
@@ -21,6 +22,7 @@ mod text_review;
 mod undo;
 mod writer;
 
+pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
 pub use digest::Digest;
 pub use file_review::{Authority, FileReview, Live, ProposedFile};
