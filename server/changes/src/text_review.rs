@@ -197,7 +197,10 @@ impl TextReview {
             .iter()
             .rposition(|&relation| relation != Relation::Moves);
         match (first, last) {
-            (Some(first), Some(last)) => self.touch(first..last + 1, edit),
+            (Some(first), Some(last)) => {
+                self.touch(first..last + 1, edit);
+                self.heal(first..last + 1);
+            }
             _ => {
                 let place = relations.partition_point(|&relation| relation == Relation::Stays);
                 self.shift(place, range.len(), text.len());
@@ -395,7 +398,6 @@ impl TextReview {
         }
         self.shift(touched.end, edit.range.len(), edit.text.len());
         self.live.replace_range(edit.range.clone(), &edit.text);
-        self.heal(touched);
     }
 
     /// Lets the hunks `touched` be what they were where the user has taken their edits back.

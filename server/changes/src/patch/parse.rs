@@ -278,57 +278,61 @@ impl<'a> Reader<'a> {
         *old_done = old_index + old_count;
         *new_done = new_index + new_count;
         self.next += 1;
+        let lines = self.section_lines(old_count, new_count)?;
+        Ok(Section { old_index, lines })
+    }
+
+    /// Reads the lines of a section, which has so many of the old and of the new file.
+    fn section_lines(&mut self, mut old_left: usize, mut new_left: usize) -> Result<Vec<Line>, ParseError> {
         let mut lines: Vec<Line> = Vec::new();
-        let (mut old_left, mut new_left) = (old_count, new_count);
-        loop {
-            let Some(&line) = self.lines.get(self.next) else {
-                break;
-            };
+        while let Some(&line) = self.lines.get(self.next) {
             if line.starts_with(b"\\") {
                 let last = lines.last_mut().ok_or_else(|| self.error(Problem::Marker))?;
                 if last.bytes.pop() != Some(b'\n') {
                     return Err(self.error(Problem::NoNewline));
                 }
-                self.next += 1;
-                continue;
-            }
-            if old_left == 0 && new_left == 0 {
+            } else if old_left == 0 && new_left == 0 {
                 break;
+            } else {
+                let (kind, bytes) = marked(line).ok_or_else(|| self.error(Problem::Marker))?;
+                let takes_old = usize::from(kind != LineKind::Added);
+                let takes_new = usize::from(kind != LineKind::Removed);
+                if takes_old > old_left || takes_new > new_left {
+                    return Err(self.error(Problem::TooManyLines));
+                }
+                old_left -= takes_old;
+                new_left -= takes_new;
+                lines.push(Line {
+                    kind,
+                    bytes,
+                    number: self.next + 1,
+                });
             }
-            let (kind, bytes) = match line {
-                [b' ', rest @ ..] => (LineKind::Context, rest),
-                // Mail programs strip the space of an empty line.
-                [b'\n'] | [b'\r', b'\n'] => (LineKind::Context, line),
-                [b'-', rest @ ..] => (LineKind::Removed, rest),
-                [b'+', rest @ ..] => (LineKind::Added, rest),
-                _ => return Err(self.error(Problem::Marker)),
-            };
-            let takes = (
-                usize::from(kind != LineKind::Added),
-                usize::from(kind != LineKind::Removed),
-            );
-            if takes.0 > old_left || takes.1 > new_left {
-                return Err(self.error(Problem::TooManyLines));
-            }
-            old_left -= takes.0;
-            new_left -= takes.1;
-            let mut bytes = bytes.to_vec();
-            if bytes.last() != Some(&b'\n') {
-                // The patch itself was cut off behind its last line.
-                bytes.push(b'\n');
-            }
-            lines.push(Line {
-                kind,
-                bytes,
-                number: self.next + 1,
-            });
             self.next += 1;
         }
         if old_left > 0 || new_left > 0 {
             return Err(self.error(Problem::TooFewLines));
         }
-        Ok(Section { old_index, lines })
+        Ok(lines)
     }
+}
+
+/// What the first byte of a line in a section says of the rest.
+fn marked(line: &[u8]) -> Option<(LineKind, Vec<u8>)> {
+    let (kind, rest) = match line {
+        [b' ', rest @ ..] => (LineKind::Context, rest),
+        // Mail programs strip the space of an empty line.
+        [b'\n'] | [b'\r', b'\n'] => (LineKind::Context, line),
+        [b'-', rest @ ..] => (LineKind::Removed, rest),
+        [b'+', rest @ ..] => (LineKind::Added, rest),
+        _ => return None,
+    };
+    let mut bytes = rest.to_vec();
+    if bytes.last() != Some(&b'\n') {
+        // The patch itself ends behind this line.
+        bytes.push(b'\n');
+    }
+    Some((kind, bytes))
 }
 
 /// Reads `@@ -LINE,COUNT +LINE,COUNT @@` as index and count of either side.

@@ -1,5 +1,7 @@
 //! One interleaving: random steps, and what must hold after each of them and at the end.
 
+mod end;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -8,7 +10,7 @@ use changes::{
     Plan, Proposal, ProposeError, ProposedFile, Review, Standing, Status, WorkspacePath, edits,
 };
 
-use crate::world::{Alphabet, Random, TrueFile, characters, place, rewrite, same_order, single};
+use crate::world::{Alphabet, Random, TrueFile, characters, place, rewrite};
 
 /// How often what happened.
 #[derive(Default)]
@@ -68,7 +70,7 @@ fn require(holds: bool, what: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-struct Game {
+pub(crate) struct Game {
     random: Random,
     alphabet: Alphabet,
     review: Review,
@@ -577,128 +579,6 @@ impl Game {
         let lost: Vec<&char> = self.held.difference(&waiting).collect();
         require(lost.is_empty(), || format!("hunks have lost {lost:?}"))
     }
-
-    fn end(&mut self) -> Checked {
-        self.review.settle();
-        let hunks = self.review.hunks().count();
-        let conflicts = self
-            .review
-            .hunks()
-            .filter(|view| view.status == Status::Conflict)
-            .count();
-        (0..hunks).for_each(|_| self.counts.count("hunks at the end"));
-        (0..conflicts).for_each(|_| self.counts.count("conflicts at the end"));
-        let mut dropped = self.review.clone();
-        for id in self.review.hunks().map(|view| view.id).collect::<Vec<_>>() {
-            let seen = dropped.hunk(id).ok_or("a hunk vanished")?.digest;
-            dropped
-                .decide(id, Decision::Drop, seen)
-                .map_err(|error| error.to_string())?;
-        }
-        let plan = dropped.plan().map_err(|error| error.to_string())?;
-        require(plan == Plan::default(), || {
-            "dropping everything would write something".to_owned()
-        })?;
-        for file in dropped.files() {
-            let truth = self.true_file(file.path()).live();
-            require(file.text().preview() == truth, || {
-                "dropping everything does not leave the user's text".to_owned()
-            })?;
-        }
-        if conflicts == 0 {
-            self.counts.count("ends without conflict");
-        }
-        self.keep_everything()
-    }
-
-    /// Keeps all that is not in conflict and carries it out.
-    fn keep_everything(&mut self) -> Checked {
-        for view in self
-            .review
-            .clone()
-            .hunks()
-            .filter(|view| view.status == Status::Ready)
-        {
-            self.review
-                .decide(view.id, Decision::Keep, view.digest)
-                .map_err(|error| error.to_string())?;
-        }
-        for view in self
-            .review
-            .clone()
-            .hunks()
-            .filter(|view| view.status == Status::Conflict)
-        {
-            self.review
-                .decide(view.id, Decision::Undecided, view.digest)
-                .map_err(|error| error.to_string())?;
-        }
-        let plan = self.review.plan().map_err(|error| error.to_string())?;
-        let kept: Vec<(WorkspacePath, String, String, BTreeSet<char>, BTreeSet<char>)> = self
-            .review
-            .files()
-            .map(|file| {
-                let ready = || {
-                    file.text()
-                        .hunks()
-                        .iter()
-                        .filter(|hunk| hunk.status(file.text().live()) == Status::Ready)
-                };
-                let brought = ready().flat_map(|hunk| characters(hunk.proposed())).collect();
-                let removed = ready().flat_map(|hunk| characters(hunk.base())).collect();
-                (
-                    file.path().clone(),
-                    file.text().live().to_owned(),
-                    file.text().preview(),
-                    brought,
-                    removed,
-                )
-            })
-            .collect();
-        self.carry_out(&plan)?;
-        for (path, live, preview, brought, removed) in kept {
-            let result = self.true_file(&path).live();
-            require(result == preview, || {
-                format!("keeping gave {result:?}, the overlay showed {preview:?}")
-            })?;
-            let characters_after = characters(result);
-            require(brought.is_subset(&characters_after), || {
-                "keeping lost a proposed character".to_owned()
-            })?;
-            let users: BTreeSet<char> = characters(&live).difference(&removed).copied().collect();
-            require(users.is_subset(&characters_after), || {
-                "keeping lost a character of the user".to_owned()
-            })?;
-            let origin = live
-                .chars()
-                .chain(brought.iter().copied())
-                .collect::<BTreeSet<char>>();
-            require(characters_after.is_subset(&origin), || {
-                "keeping made a character of nothing".to_owned()
-            })?;
-            let single = single(&live);
-            let gone: BTreeSet<char> = removed
-                .difference(&brought)
-                .filter(|c| single.contains(c))
-                .copied()
-                .collect();
-            require(gone.is_disjoint(&characters_after), || {
-                "keeping left what was to go".to_owned()
-            })?;
-            require(
-                same_order(&without(result, &brought), &without(&live, &brought)),
-                || "keeping mixed up the user's text".to_owned(),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// A text without the characters that hunks bring: those may have moved with what was proposed.
-fn without(text: &str, brought: &BTreeSet<char>) -> String {
-    text.chars()
-        .filter(|character| !brought.contains(character))
-        .collect()
 }
 
 /// All that a hunk would bring, as it was proposed and as the user edited it.

@@ -45,7 +45,7 @@ impl Tree for RealTree {
             match rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => Ok(Some(Found {
                     kind: kind(stat.st_mode),
-                    mode: u32::from(Mode::from_raw_mode(stat.st_mode).bits()),
+                    mode: wide(Mode::from_raw_mode(stat.st_mode).bits()),
                 })),
                 Err(Errno::NOENT) => Ok(None),
                 Err(error) => Err(error.into()),
@@ -152,7 +152,7 @@ impl RealTree {
 
     fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
         if path.is_empty() {
-            return Ok(self.folder.try_clone()?);
+            return self.folder.try_clone();
         }
         split(path).ok_or_else(leads_elsewhere)?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -252,6 +252,11 @@ fn attribute_names(file: &File) -> io::Result<Vec<Vec<u8>>> {
         .filter(|name| !name.is_empty())
         .map(<[u8]>::to_vec)
         .collect())
+}
+
+/// Systems differ in how wide these bits are.
+fn wide(bits: impl Into<u32>) -> u32 {
+    bits.into()
 }
 
 fn kind(mode: RawMode) -> Kind {
