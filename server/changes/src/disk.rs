@@ -4,6 +4,8 @@
 //! content, at once, and what came out is looked at: if it is not what the change was made against, it
 //! goes back in. So not even a write between the check and the act is lost.
 
+use std::io::ErrorKind;
+
 use host::{Kind, Tree};
 
 use crate::Digest;
@@ -25,7 +27,13 @@ pub(crate) struct Disk<'a> {
 
 /// What stands at a path of `tree`.
 pub(crate) fn look(tree: &dyn Tree, path: &str) -> Result<Standing, ApplyError> {
-    match tree.look(path)? {
+    let found = match tree.look(path) {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(ApplyError::NotAFile(path.to_owned()));
+        }
+        found => found?,
+    };
+    match found {
         None => Ok(Standing::Absent),
         Some(found) if found.kind == Kind::File => Ok(Standing::File {
             digest: Digest::of(&tree.read(path)?),
@@ -95,7 +103,7 @@ impl Disk<'_> {
         match (file.before, file.after) {
             (Standing::Absent, Standing::Absent) => Ok(()),
             (Standing::Absent, Standing::File { .. }) => match self.tree.rename_new(beside, path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(stale()),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(stale()),
                 renamed => Ok(renamed?),
             },
             (Standing::File { .. }, Standing::File { .. }) => {
@@ -144,8 +152,8 @@ impl Disk<'_> {
         }
         for folder in self.step.folders.iter().rev() {
             match self.tree.remove_empty_folder(folder) {
-                Err(error) if !is_in_use_or_gone(&error) => return Err(error.into()),
-                _ => {}
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty || is_gone(&error) => {}
+                removed => removed?,
             }
         }
         self.sync()?;
@@ -244,8 +252,8 @@ impl Disk<'_> {
         folders.dedup();
         for folder in folders {
             match self.tree.sync_folder(folder) {
-                // A folder that was made and taken back.
-                Err(error) if error.is_not_found() => {}
+                // A folder that was made and taken back, or that somebody has put something else for.
+                Err(error) if is_gone(&error) => {}
                 synced => synced?,
             }
         }
@@ -253,7 +261,6 @@ impl Disk<'_> {
     }
 }
 
-fn is_in_use_or_gone(error: &host::Error) -> bool {
-    use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
-    matches!(error.kind(), DirectoryNotEmpty | NotFound)
+fn is_gone(error: &host::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

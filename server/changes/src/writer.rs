@@ -252,15 +252,15 @@ impl Transaction<'_> {
     pub fn commit(self) -> Result<Step, ApplyError> {
         if let Err(error) = self.writer.journal.commit(self.step.id) {
             // A rename that was reported as failed may have happened all the same.
-            if self
+            let steps = self
                 .writer
                 .journal
-                .steps()?
-                .iter()
-                .all(|step| step.id != self.step.id)
-            {
-                self.abort()?;
+                .steps()
+                .map_err(|error| half_done(error.into()))?;
+            if steps.iter().any(|step| step.id == self.step.id) {
+                return Ok(self.step);
             }
+            self.abort()?;
             return Err(error.into());
         }
         // What is left lying now is removed before the next step.
@@ -273,7 +273,6 @@ impl Transaction<'_> {
     /// # Errors
     /// [`ApplyError::HalfDone`] when the disk refuses; the next start takes it back then.
     pub fn abort(self) -> Result<StepId, ApplyError> {
-        let half_done = |error: ApplyError| ApplyError::HalfDone(Box::new(error));
         self.writer.disk(&self.step).take_back().map_err(half_done)?;
         self.writer
             .journal
@@ -281,4 +280,8 @@ impl Transaction<'_> {
             .map_err(|error| half_done(error.into()))?;
         Ok(self.step.id)
     }
+}
+
+fn half_done(error: ApplyError) -> ApplyError {
+    ApplyError::HalfDone(Box::new(error))
 }

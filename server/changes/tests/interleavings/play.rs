@@ -378,6 +378,8 @@ impl Game {
             2 => Decision::Drop,
             3 => Decision::Undecided,
             4 if !conflict => {
+                // Who takes lines away without what came for them does so on purpose.
+                self.see_all_of(id);
                 let all = (0..removed)
                     .map(LineId::Removed)
                     .chain((0..added).map(LineId::Added));

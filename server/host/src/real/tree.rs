@@ -162,6 +162,8 @@ impl RealTree {
             match rustix::fs::openat2(&self.folder, path, FOLDER, Mode::empty(), resolve) {
                 // Old kernels and some confinements lack the call.
                 Err(Errno::NOSYS | Errno::PERM) => {}
+                // A link where a folder should be is no folder, on whichever way it is found out.
+                Err(Errno::LOOP) => return Err(Errno::NOTDIR.into()),
                 result => return Ok(result?),
             }
         }
