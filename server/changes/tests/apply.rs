@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use changes::{About, ApplyError, WorkspacePath, Write, Writer};
 use host::{Files, MemoryHost, Tree, Trees};
 
-const ROOT: &str = "/work";
+const ROOT: &str = "/project";
 
 fn path(text: &str) -> WorkspacePath {
     WorkspacePath::parse(text).expect("a plain path")
@@ -24,7 +24,7 @@ fn write(at: &str, before: Option<&str>, after: Option<&str>) -> Write {
 /// A world with a few files.
 fn world() -> MemoryHost {
     let host = MemoryHost::new();
-    for folder in ["/work/src", "/state"] {
+    for folder in ["/project/src", "/state"] {
         host.create_folder(Path::new(folder)).expect("made");
     }
     for (name, text) in [
@@ -103,13 +103,13 @@ fn everything_is_written() {
         })
         .collect();
     expect_test::expect![[r#"
-        /work/changed "new"
-        /work/lib
-        /work/lib/deep
-        /work/lib/deep/moved "moves on"
-        /work/made ""
-        /work/other "stays"
-        /work/src"#]]
+        /project/changed "new"
+        /project/lib
+        /project/lib/deep
+        /project/lib/deep/moved "moves on"
+        /project/made ""
+        /project/other "stays"
+        /project/src"#]]
     .assert_eq(&shown.join("\n"));
 }
 

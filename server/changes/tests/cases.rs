@@ -68,11 +68,11 @@ struct Case {
 impl Case {
     fn new(input: &Contents) -> Self {
         let memory = MemoryHost::new();
-        memory.create_folder(Path::new("/work")).expect("made");
-        let tree = memory.open_tree(Path::new("/work")).expect("opened");
+        memory.create_folder(Path::new("/project")).expect("made");
+        let tree = memory.open_tree(Path::new("/project")).expect("opened");
         for (path, (bytes, mode)) in input {
             memory
-                .create_folder(Path::new("/work").join(path).parent().expect("a folder"))
+                .create_folder(Path::new("/project").join(path).parent().expect("a folder"))
                 .expect("made");
             tree.write_new(path, bytes, *mode, None).expect("written");
         }
@@ -88,7 +88,7 @@ impl Case {
     }
 
     fn now(&self) -> Contents {
-        files(&*self.tree, &self.memory, Path::new("/work"))
+        files(&*self.tree, &self.memory, Path::new("/project"))
     }
 
     fn live(&self, path: &WorkspacePath) -> Live {
@@ -186,7 +186,7 @@ impl Case {
         };
         let bytes = content.encode().expect("it can be written");
         self.memory
-            .write_atomic(&Path::new("/work").join(path.as_str()), &bytes)
+            .write_atomic(&Path::new("/project").join(path.as_str()), &bytes)
             .expect("written");
         self.review.set_live(
             &path,

@@ -163,10 +163,10 @@ fn apply(file: &OddFile, diff: &[u8], wanted: &[bool]) -> Result<(Vec<u8>, u32),
     let said = |error: &dyn std::error::Error| error.to_string();
     let memory = MemoryHost::new();
     memory
-        .create_folder(Path::new("/work"))
+        .create_folder(Path::new("/project"))
         .map_err(|error| said(&error))?;
     let tree = memory
-        .open_tree(Path::new("/work"))
+        .open_tree(Path::new("/project"))
         .map_err(|error| said(&error))?;
     tree.write_new("file", &file.bytes(&file.lines), file.mode, None)
         .map_err(|error| said(&error))?;

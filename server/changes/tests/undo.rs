@@ -19,8 +19,8 @@ fn path(text: &str) -> WorkspacePath {
 impl Workspace {
     fn new(files: &[(&str, &str)]) -> Self {
         let host = MemoryHost::new();
-        host.create_folder(Path::new("/work")).expect("made");
-        let tree = host.open_tree(Path::new("/work")).expect("opened");
+        host.create_folder(Path::new("/project")).expect("made");
+        let tree = host.open_tree(Path::new("/project")).expect("opened");
         let workspace = Self { host, tree };
         files.iter().for_each(|(name, text)| workspace.put(name, text));
         workspace
@@ -28,12 +28,12 @@ impl Workspace {
 
     fn put(&self, name: &str, text: &str) {
         self.host
-            .write_atomic(&Path::new("/work").join(name), text.as_bytes())
+            .write_atomic(&Path::new("/project").join(name), text.as_bytes())
             .expect("written");
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        self.host.read_text(&Path::new("/work").join(name)).ok()
+        self.host.read_text(&Path::new("/project").join(name)).ok()
     }
 
     /// Each use is a new start of the program: only what lies in the state folder is known.
@@ -223,7 +223,7 @@ fn one_hunk_is_taken_back_by_itself() {
 fn bytes_that_are_no_text_come_back() {
     let workspace = Workspace::new(&[]);
     let host = &workspace.host;
-    let file = Path::new("/work/image");
+    let file = Path::new("/project/image");
     host.write_atomic(file, b"\x89PNG\0\xff").expect("written");
     let write = Write {
         path: path("image"),

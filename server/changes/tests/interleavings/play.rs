@@ -1,68 +1,19 @@
 //! One interleaving: random steps, and what must hold after each of them and at the end.
 
+mod counts;
 mod end;
+mod user;
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use changes::{
-    Authority, ChangeId, ChangeInfo, Content, Decision, Digest, Edit, Format, HunkId, HunkView, LineId, Part,
-    Plan, Proposal, ProposeError, ProposedFile, Review, Standing, Status, WorkspacePath, edits,
+    Authority, ChangeId, ChangeInfo, Content, Decision, Digest, Format, HunkId, HunkView, LineId, Part, Plan,
+    Proposal, ProposeError, ProposedFile, Review, Standing, Status, WorkspacePath, edits,
 };
 
-use crate::world::{Alphabet, Random, TrueFile, characters, place, rewrite};
+pub use counts::Counts;
 
-/// How often what happened.
-#[derive(Default)]
-pub struct Counts([u64; COUNTED.len()]);
-
-const COUNTED: [&str; 17] = [
-    "edits",
-    "edits taken back",
-    "formattings",
-    "saves",
-    "opened or closed",
-    "external writes",
-    "proposals",
-    "stale proposals refused",
-    "decisions",
-    "decisions on what was not seen refused",
-    "hunks edited",
-    "applies",
-    "refused applies",
-    "withdrawals",
-    "hunks at the end",
-    "conflicts at the end",
-    "ends without conflict",
-];
-
-impl Counts {
-    pub fn add(&mut self, other: &Self) {
-        self.0
-            .iter_mut()
-            .zip(other.0)
-            .for_each(|(sum, count)| *sum += count);
-    }
-
-    fn count(&mut self, what: &str) {
-        let index = COUNTED
-            .iter()
-            .position(|counted| *counted == what)
-            .expect("it is counted");
-        self.0[index] += 1;
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = COUNTED
-            .iter()
-            .zip(self.0)
-            .map(|(name, count)| format!("{count} {name}"))
-            .collect();
-        formatter.write_str(&shown.join(", "))
-    }
-}
+use crate::world::{Alphabet, Random, TrueFile, characters, rewrite};
 
 type Checked = Result<(), String>;
 
@@ -141,116 +92,6 @@ impl Game {
             _ => self.withdraw(),
         }
         Ok(())
-    }
-
-    fn edit(&mut self, index: usize, edit: &Edit) {
-        self.files[index].type_in(edit);
-        let path = self.files[index].path.clone();
-        self.review.edit(&path, edit).expect("the edit fits the text");
-    }
-
-    fn type_something(&mut self, index: usize) {
-        let Some(text) = self.files[index].editor.clone() else {
-            return;
-        };
-        let from = place(&text, &mut self.random);
-        let to = if self.random.one_in(2) {
-            from
-        } else {
-            place(&text, &mut self.random)
-        };
-        let range = if self.random.one_in(4) {
-            from.min(to)..from.max(to)
-        } else {
-            from..from
-        };
-        let typed = match self.random.below(6) {
-            0 => "\n".to_owned(),
-            1 => self.alphabet.word(&mut self.random) + "\n",
-            2 => format!("{}\n{}", self.alphabet.next(), self.alphabet.next()),
-            3 if !range.is_empty() => String::new(),
-            _ => self.alphabet.next().to_string(),
-        };
-        self.counts.count("edits");
-        self.edit(index, &Edit { range, text: typed });
-    }
-
-    fn take_back(&mut self, index: usize) {
-        if self.files[index].editor.is_none() {
-            return;
-        }
-        for _ in 0..1 + self.random.below(3) {
-            if let Some(edit) = self.files[index].history.pop() {
-                self.counts.count("edits taken back");
-                self.edit(index, &edit);
-                self.files[index].history.pop();
-            }
-        }
-    }
-
-    fn format(&mut self, index: usize) {
-        let text = self.files[index].live().to_owned();
-        let mut formatted = String::new();
-        for line in text.split_inclusive('\n') {
-            if self.random.one_in(3) {
-                formatted.push(self.alphabet.next());
-            }
-            if !(line == "\n" && self.random.one_in(2)) {
-                formatted += line;
-            }
-        }
-        self.counts.count("formattings");
-        self.set_live(index, formatted);
-    }
-
-    /// All of the text comes anew: from a client that sends it so, or from the disk.
-    fn set_live(&mut self, index: usize, text: String) {
-        let file = &mut self.files[index];
-        match &mut file.editor {
-            Some(editor) => *editor = text,
-            None => file.disk = text,
-        }
-        file.history.clear();
-        self.tell(index);
-    }
-
-    fn tell(&mut self, index: usize) {
-        let file = &self.files[index];
-        self.review.set_live(&file.path, file.as_live());
-    }
-
-    fn save(&mut self, index: usize) {
-        if let Some(text) = self.files[index].editor.clone() {
-            self.files[index].disk = text;
-            self.counts.count("saves");
-            self.tell(index);
-        }
-    }
-
-    fn open_or_close(&mut self, index: usize) {
-        let file = &mut self.files[index];
-        file.editor = match file.editor.take() {
-            // Closing without saving is the user's way of throwing edits away.
-            Some(text) => {
-                if self.random.one_in(2) {
-                    file.disk = text;
-                }
-                None
-            }
-            None => Some(file.disk.clone()),
-        };
-        file.history.clear();
-        self.counts.count("opened or closed");
-        self.tell(index);
-    }
-
-    fn write_from_outside(&mut self, index: usize) {
-        let text = rewrite(&self.files[index].disk, &mut self.alphabet, &mut self.random);
-        self.files[index].disk = text;
-        self.counts.count("external writes");
-        if self.files[index].editor.is_none() {
-            self.tell(index);
-        }
     }
 
     /// Somebody reads a file, the user goes on meanwhile, and a proposal for what was read comes in.
