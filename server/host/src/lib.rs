@@ -12,6 +12,7 @@ mod files;
 mod memory;
 mod processes;
 mod real;
+mod tree;
 
 pub use clock::Clock;
 pub use environment::{Environment, Memory};
@@ -20,8 +21,9 @@ pub use files::{AppendFile, Entry, Files, Kind, Lock, Metadata, ReadFile};
 pub use memory::MemoryHost;
 pub use processes::{Command, Detached, Output, Processes};
 pub use real::RealHost;
+pub use tree::{Found, Tree, Trees};
 
 /// The whole world.
-pub trait Host: Files + Processes + Environment + Clock {}
+pub trait Host: Files + Trees + Processes + Environment + Clock {}
 
-impl<T: Files + Processes + Environment + Clock> Host for T {}
+impl<T: Files + Trees + Processes + Environment + Clock> Host for T {}

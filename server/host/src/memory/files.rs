@@ -213,7 +213,7 @@ impl MemoryHost {
 }
 
 impl World {
-    fn bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
+    pub(super) fn bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
         match self.nodes.get(path) {
             Some(Node::File(file)) => Ok(lock(file).bytes.clone()),
             Some(Node::Folder) => Err(ErrorKind::IsADirectory.into()),
@@ -221,7 +221,7 @@ impl World {
         }
     }
 
-    fn folder(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn folder(&self, path: &Path) -> io::Result<()> {
         match self.nodes.get(path) {
             Some(Node::Folder) => Ok(()),
             Some(Node::File(_)) => Err(ErrorKind::NotADirectory.into()),
@@ -230,11 +230,19 @@ impl World {
     }
 
     /// Whether a file may lie at `path`: its folder exists and is one, and no folder is in its place.
-    fn place_for_file(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn place_for_file(&self, path: &Path) -> io::Result<()> {
         self.folder(path.parent().ok_or(ErrorKind::InvalidInput)?)?;
         match self.nodes.get(path) {
             Some(Node::Folder) => Err(ErrorKind::IsADirectory.into()),
             _ => Ok(()),
+        }
+    }
+
+    /// The permission bits of the file at `path`, or of a new one.
+    fn mode(&self, path: &Path) -> u32 {
+        match self.nodes.get(path) {
+            Some(Node::File(file)) => lock(file).mode,
+            _ => 0o644,
         }
     }
 
@@ -244,6 +252,7 @@ impl World {
         let content = Content {
             bytes,
             modified: self.now(),
+            mode: self.mode(path),
         };
         self.nodes
             .insert(path.to_owned(), Node::File(Arc::new(Mutex::new(content))));
@@ -293,6 +302,6 @@ impl Drop for Held {
     }
 }
 
-fn lock(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
+pub(super) fn lock(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
     content.lock().unwrap_or_else(PoisonError::into_inner)
 }

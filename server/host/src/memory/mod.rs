@@ -1,6 +1,7 @@
 //! A world in memory, which tests make and break.
 
 mod files;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ struct World {
     free_bytes: u64,
     writes: u64,
     fails_at: Option<u64>,
+    fails_once: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ enum Node {
 struct Content {
     bytes: Vec<u8>,
     modified: SystemTime,
+    mode: u32,
 }
 
 impl MemoryHost {
@@ -56,6 +59,7 @@ impl MemoryHost {
             free_bytes: u64::MAX,
             writes: 0,
             fails_at: None,
+            fails_once: false,
         };
         Self {
             world: Arc::new(Mutex::new(world)),
@@ -89,6 +93,15 @@ impl MemoryHost {
     pub fn fail_from_write(&self, n: Option<u64>) {
         let mut world = self.world();
         world.fails_at = n.map(|n| world.writes.saturating_add(n));
+        world.fails_once = false;
+    }
+
+    /// Lets change number `n`, counted from now and from 1, fail, and no other: the disk was full for a
+    /// moment.
+    pub fn fail_at_write(&self, n: u64) {
+        let mut world = self.world();
+        world.fails_at = Some(world.writes.saturating_add(n));
+        world.fails_once = true;
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -107,7 +120,9 @@ impl World {
     fn write(&mut self) -> std::io::Result<()> {
         self.writes += 1;
         match self.fails_at {
-            Some(fails_at) if self.writes >= fails_at => Err(std::io::Error::other("the disk has gone away")),
+            Some(fails_at) if self.writes == fails_at || !self.fails_once && self.writes > fails_at => {
+                Err(std::io::Error::other("the disk has gone away"))
+            }
             _ => Ok(()),
         }
     }

@@ -2,7 +2,11 @@
 
 mod environment;
 mod files;
+#[cfg(not(unix))]
+mod no_tree;
 mod processes;
+#[cfg(unix)]
+mod tree;
 
 use std::path::PathBuf;
 use std::process::Child;

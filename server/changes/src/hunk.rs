@@ -1,0 +1,297 @@
+//! A hunk: the smallest part of a change that is decided by itself.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+
+use crate::Digest;
+use crate::lines::{self, Row};
+
+/// Names a hunk within a review; it stays the same while the hunk moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HunkId(pub u64);
+
+/// Names a change within a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChangeId(pub u64);
+
+impl fmt::Display for HunkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "h{}", self.0)
+    }
+}
+
+impl fmt::Display for ChangeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "c{}", self.0)
+    }
+}
+
+/// A line of a hunk, counted from 0 among the removed or the added ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LineId {
+    /// A line that the hunk takes away.
+    Removed(usize),
+    /// A line that the hunk brings.
+    Added(usize),
+}
+
+/// What the user said about a hunk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Decision {
+    /// Nothing yet.
+    #[default]
+    Undecided,
+    /// It is wanted.
+    Keep,
+    /// It is not wanted.
+    Drop,
+    /// Of its lines these are wanted: to be taken away, or to be brought.
+    Lines(BTreeSet<LineId>),
+}
+
+/// How a hunk stands to the text that it is to change; derived, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The text is the one that the hunk was made against.
+    Ready,
+    /// The text is already what the hunk would make of it.
+    Landed,
+    /// The text was changed since, by somebody else, where the hunk would change it.
+    Conflict,
+}
+
+/// A hunk of a text.
+///
+/// It replaces `base` at `range` of the live text by `proposed`. While nobody touches that place, the
+/// live text there equals `base`. When somebody does, all three texts are at hand: `base`, the live one,
+/// and `proposed`; `base` and `proposed` then have grown by the lines around that were changed with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hunk {
+    id: HunkId,
+    change: ChangeId,
+    pub(crate) range: Range<usize>,
+    pub(crate) base: String,
+    pub(crate) proposed: String,
+    /// How many bytes `base` and `proposed` have grown by, before and behind.
+    pub(crate) grown: (usize, usize),
+    /// What was first proposed, if the user has edited it.
+    first_proposed: Option<String>,
+    decision: Decision,
+    /// The live text that the decision was made on, and what the hunk had grown by.
+    decided_on: (String, (usize, usize)),
+}
+
+impl Hunk {
+    pub(crate) fn new(id: HunkId, change: ChangeId, range: Range<usize>, base: &str, proposed: &str) -> Self {
+        Self {
+            id,
+            change,
+            range,
+            base: base.to_owned(),
+            proposed: proposed.to_owned(),
+            grown: (0, 0),
+            first_proposed: None,
+            decision: Decision::Undecided,
+            decided_on: (String::new(), (0, 0)),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> HunkId {
+        self.id
+    }
+
+    /// The change that it is part of.
+    #[must_use]
+    pub fn change(&self) -> ChangeId {
+        self.change
+    }
+
+    /// Where it is in the live text, in bytes.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// The text that it was made against.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The text that it brings, as the user edited it if they did.
+    #[must_use]
+    pub fn proposed(&self) -> &str {
+        &self.proposed
+    }
+
+    /// What was first proposed, if the user has edited it since.
+    #[must_use]
+    pub fn first_proposed(&self) -> Option<&str> {
+        self.first_proposed.as_deref()
+    }
+
+    /// What the user said about it, whether or not that still holds; see [`Hunk::effective`].
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Its lines, removed and added, matched with one another.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        lines::rows(&self.base, &self.proposed)
+    }
+
+    /// What stands now where it would act.
+    #[must_use]
+    pub fn mine<'a>(&self, live: &'a str) -> &'a str {
+        &live[self.range.clone()]
+    }
+
+    /// How it stands to the live text.
+    #[must_use]
+    pub fn status(&self, live: &str) -> Status {
+        let mine = self.mine(live);
+        if self.base != self.proposed && mine == self.base {
+            Status::Ready
+        } else if mine == self.proposed || self.kept_text().is_some_and(|kept| mine == kept) {
+            Status::Landed
+        } else {
+            Status::Conflict
+        }
+    }
+
+    /// What the user said, if it was said of the text that stands there now.
+    ///
+    /// A decision to keep binds the text that the user saw; once that changes, it binds nothing.
+    #[must_use]
+    pub fn effective(&self, live: &str) -> &Decision {
+        match self.decision {
+            Decision::Undecided | Decision::Drop => &self.decision,
+            Decision::Keep | Decision::Lines(_) if self.holds_on(live) => &self.decision,
+            Decision::Keep | Decision::Lines(_) => &Decision::Undecided,
+        }
+    }
+
+    fn holds_on(&self, live: &str) -> bool {
+        self.decided_on.0 == self.mine(live) && self.decided_on.1 == self.grown
+    }
+
+    /// Stands for all that a decision on this hunk depends on: what stands there and what would come.
+    #[must_use]
+    pub fn digest(&self, live: &str) -> Digest {
+        Digest::of_fields(&[
+            self.base.as_bytes(),
+            self.mine(live).as_bytes(),
+            self.proposed.as_bytes(),
+        ])
+    }
+
+    /// What the decision would put in place of the live text; nothing if it would put nothing.
+    pub(crate) fn kept_text(&self) -> Option<String> {
+        match &self.decision {
+            Decision::Undecided | Decision::Drop => None,
+            Decision::Keep => Some(self.proposed.clone()),
+            Decision::Lines(kept) => Some(compose(&self.base, &self.proposed, kept)),
+        }
+    }
+
+    pub(crate) fn decide(&mut self, decision: Decision, live: &str) {
+        self.decided_on = (self.mine(live).to_owned(), self.grown);
+        self.decision = decision;
+    }
+
+    pub(crate) fn edit_proposed(&mut self, text: &str) {
+        let before = std::mem::replace(&mut self.proposed, text.to_owned());
+        self.first_proposed.get_or_insert(before);
+        // The new text is for all that the hunk covers by now.
+        self.grown = (0, 0);
+    }
+
+    /// Takes the name of a hunk that proposed something else in the same place.
+    pub(crate) fn rename(&mut self, id: HunkId) {
+        self.id = id;
+    }
+}
+
+/// The lines of `base`, without those removed by `kept`, with those added by it, each where it belongs.
+fn compose(base: &str, proposed: &str, kept: &BTreeSet<LineId>) -> String {
+    let (removed, added) = (lines::split(base), lines::split(proposed));
+    let line_end = if base.contains("\r\n") || proposed.contains("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let mut text = String::with_capacity(base.len() + proposed.len());
+    let mut push = |line: &str| {
+        // Only the last line of a file may lack its end; another line behind it needs it.
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push_str(line_end);
+        }
+        text.push_str(line);
+    };
+    for row in lines::rows(base, proposed) {
+        if let Some(index) = row.removed
+            && !kept.contains(&LineId::Removed(index))
+        {
+            push(removed[index]);
+        }
+        if let Some(index) = row.added
+            && kept.contains(&LineId::Added(index))
+        {
+            push(added[index]);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn composed(base: &str, proposed: &str, kept: &[LineId]) -> String {
+        compose(base, proposed, &kept.iter().copied().collect())
+    }
+
+    #[test]
+    fn lines_are_kept_where_they_belong() {
+        use LineId::{Added, Removed};
+        let (base, proposed) = ("one\ntwo\nthree\n", "ONE\nTWO\nTHREE\n");
+        assert_eq!(composed(base, proposed, &[]), base);
+        assert_eq!(
+            composed(base, proposed, &[Removed(1), Added(1)]),
+            "one\nTWO\nthree\n"
+        );
+        assert_eq!(composed(base, proposed, &[Added(0)]), "one\nONE\ntwo\nthree\n");
+        assert_eq!(
+            composed(base, proposed, &[Removed(0), Removed(1), Removed(2)]),
+            ""
+        );
+        let all: Vec<LineId> = (0..3).flat_map(|index| [Removed(index), Added(index)]).collect();
+        assert_eq!(composed(base, proposed, &all), proposed);
+    }
+
+    #[test]
+    fn a_line_without_its_end_gets_one_when_another_follows() {
+        assert_eq!(composed("a", "a\nb", &[LineId::Added(1)]), "a\nb");
+        assert_eq!(
+            composed("a\r\nb", "a\r\nb\r\nc", &[LineId::Added(2)]),
+            "a\r\nb\r\nc"
+        );
+    }
+
+    #[test]
+    fn a_decision_binds_the_text_it_was_made_on() {
+        let mut hunk = Hunk::new(HunkId(1), ChangeId(1), 0..2, "a\n", "b\n");
+        hunk.decide(Decision::Keep, "a\n");
+        assert_eq!(hunk.effective("a\n"), &Decision::Keep);
+        assert_eq!(hunk.effective("x\n"), &Decision::Undecided);
+        assert_eq!(
+            [hunk.status("a\n"), hunk.status("b\n"), hunk.status("x\n")],
+            [Status::Ready, Status::Landed, Status::Conflict]
+        );
+    }
+}

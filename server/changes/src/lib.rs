@@ -1,0 +1,41 @@
+//! Changes to files: proposed, decided, applied, journalled, undone.
+//!
+//! Nothing that is proposed reaches a file or an open buffer before the user has kept it.
+
+mod audit;
+mod content;
+mod digest;
+mod disk;
+mod file_review;
+mod hunk;
+mod journal;
+mod lines;
+mod operation;
+mod overlay;
+pub mod patch;
+mod path;
+mod plan;
+mod relations;
+mod review;
+mod store;
+mod text_review;
+mod undo;
+mod writer;
+
+pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
+pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
+pub use digest::Digest;
+pub use file_review::{Authority, FileReview, Live, ProposedFile};
+pub use hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
+pub use journal::{About, FileStep, JournalError, Step, StepId};
+pub use lines::{Difference, Edit, Row, differences, edits};
+pub use operation::{Operation, OperationKind, Standing};
+pub use overlay::Overlaid;
+pub use path::{PathError, WorkspacePath};
+pub use plan::{Plan, PlanError, PlannedContent, PlannedFile};
+pub use relations::{Group, Likeness, Link, Tie};
+pub use review::{ChangeInfo, DecideError, Decided, HunkView, Part, Proposal, ProposeError, Review};
+pub use store::{Store, StoreError};
+pub use text_review::{EditError, Stale, TextReview};
+pub use undo::{StepHunk, TakeBack, TakeBackError, next_redo, next_undo, undoable};
+pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

@@ -1,0 +1,472 @@
+//! The undecided hunks of one text, and how they follow the user's edits to it.
+//!
+//! The live text is what its authority says: the editor if it is open there, the disk if not. Hunks
+//! never change it; only edits do, and an apply that was carried out comes back as one.
+//! So dropping every hunk leaves what the user has, whatever happened before.
+
+use std::ops::Range;
+
+use crate::hunk::{ChangeId, Decision, Hunk, HunkId, Status};
+use crate::lines::{self, Edit};
+
+/// The live text of a file, and the hunks proposed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextReview {
+    live: String,
+    /// In the order of their ranges, which do not overlap.
+    hunks: Vec<Hunk>,
+}
+
+/// An edit does not fit the text that it was sent for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot replace bytes {} to {} of a text of {length_bytes}", range.start, range.end)]
+pub struct EditError {
+    range: Range<usize>,
+    length_bytes: usize,
+}
+
+/// A proposal was made of a text that other waiting hunks have changed in the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("other changes wait in the same lines; decide them first, or read the file again")]
+pub struct Stale;
+
+/// How an edit stands to a hunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// The hunk lies before the edit and stays where it is.
+    Stays,
+    /// The edit changes the place that the hunk would change.
+    Touched,
+    /// The hunk lies behind the edit and moves with the text.
+    Moves,
+}
+
+impl TextReview {
+    /// A text for which nothing is proposed.
+    #[must_use]
+    pub fn new(live: &str) -> Self {
+        Self {
+            live: live.to_owned(),
+            hunks: Vec::new(),
+        }
+    }
+
+    /// The text as its authority has it.
+    #[must_use]
+    pub fn live(&self) -> &str {
+        &self.live
+    }
+
+    /// The hunks in the order of the text.
+    #[must_use]
+    pub fn hunks(&self) -> &[Hunk] {
+        &self.hunks
+    }
+
+    /// The hunk of this name.
+    #[must_use]
+    pub fn hunk(&self, id: HunkId) -> Option<&Hunk> {
+        self.hunks.iter().find(|hunk| hunk.id() == id)
+    }
+
+    pub(crate) fn hunk_mut(&mut self, id: HunkId) -> Option<&mut Hunk> {
+        self.hunks.iter_mut().find(|hunk| hunk.id() == id)
+    }
+
+    pub(crate) fn decide(&mut self, id: HunkId, decision: Decision) {
+        if let Some(hunk) = self.hunks.iter_mut().find(|hunk| hunk.id() == id) {
+            hunk.decide(decision, &self.live);
+        }
+    }
+
+    /// Puts up what would make `proposed` of `seen`, the text that whoever proposes it has read.
+    ///
+    /// Where somebody has changed the live text since, the hunks are conflicts from the start. When other
+    /// hunks wait already, `seen` may be the live text or the preview of all of them.
+    ///
+    /// # Errors
+    /// When other hunks wait where this proposal would change the text, and it was made without them.
+    pub(crate) fn propose(
+        &mut self,
+        seen: &str,
+        proposed: &str,
+        change: ChangeId,
+        mut next_id: impl FnMut() -> HunkId,
+    ) -> Result<(), Stale> {
+        let mut hunks_between = |old: &str, new: &str| -> Vec<Hunk> {
+            let hunk = |found: lines::Difference| {
+                Hunk::new(
+                    next_id(),
+                    change,
+                    found.old.clone(),
+                    &old[found.old],
+                    &new[found.new],
+                )
+            };
+            lines::differences(old, new).into_iter().map(hunk).collect()
+        };
+        if self.hunks.is_empty() {
+            let mut fresh = Self {
+                live: seen.to_owned(),
+                hunks: hunks_between(seen, proposed),
+            };
+            fresh.set_text(&self.live);
+            *self = fresh;
+            return Ok(());
+        }
+        let preview = self.preview();
+        let mut onto = Self {
+            live: seen.to_owned(),
+            hunks: hunks_between(seen, proposed),
+        };
+        onto.set_text(&preview);
+        if onto
+            .hunks
+            .iter()
+            .any(|hunk| hunk.status(&onto.live) == Status::Conflict)
+        {
+            return Err(Stale);
+        }
+        let hunks = hunks_between(&self.live, &onto.preview());
+        let earlier = std::mem::replace(&mut self.hunks, hunks);
+        self.take_over(earlier);
+        Ok(())
+    }
+
+    /// Keeps the names and decisions of `earlier` hunks for those that stand in their places now.
+    ///
+    /// An earlier hunk that still waits in a place of its own stays if it was dropped or is in conflict:
+    /// the new proposal was made without it.
+    fn take_over(&mut self, earlier: Vec<Hunk>) {
+        let mut named = Vec::new();
+        for old in earlier {
+            // What was dropped, or kept in part, and is proposed again, is asked again.
+            let whole = matches!(old.decision(), Decision::Undecided | Decision::Keep);
+            let same = |hunk: &Hunk| {
+                whole && hunk.range == old.range && hunk.proposed == old.proposed && hunk.base == old.base
+            };
+            let free = |hunk: &Hunk| !named.contains(&hunk.id());
+            if let Some(hunk) = self.hunks.iter_mut().find(|hunk| same(hunk)) {
+                named.push(old.id());
+                *hunk = old;
+            } else if let Some(index) = self
+                .hunks
+                .iter()
+                .position(|hunk| overlap(&hunk.range, &old.range))
+            {
+                if free(&self.hunks[index]) {
+                    named.push(old.id());
+                    self.hunks[index].rename(old.id());
+                }
+            } else if self.is_left_out(&old) {
+                let place = |hunk: &Hunk| (hunk.range.start, hunk.range.end);
+                let index = self.hunks.partition_point(|hunk| place(hunk) < place(&old));
+                self.hunks.insert(index, old);
+            }
+        }
+    }
+
+    /// Whether a hunk waits without showing in the preview.
+    fn is_left_out(&self, hunk: &Hunk) -> bool {
+        let dropped = *hunk.decision() == Decision::Drop;
+        dropped || hunk.status(&self.live) == Status::Conflict && self.kept_of(hunk).is_none()
+    }
+
+    /// Follows an edit to the live text.
+    ///
+    /// # Errors
+    /// When the range does not lie in the text or cuts a character; nothing is changed then.
+    pub fn edit(&mut self, edit: &Edit) -> Result<(), EditError> {
+        let Edit { range, text } = edit;
+        if range.start > range.end || self.live.get(range.clone()).is_none() {
+            return Err(EditError {
+                range: range.clone(),
+                length_bytes: self.live.len(),
+            });
+        }
+        if let Some(index) = self.carried_out_by(edit) {
+            self.touch(index..index + 1, edit);
+            return Ok(());
+        }
+        let relations: Vec<Relation> = self.hunks.iter().map(|hunk| self.relation(hunk, edit)).collect();
+        let first = relations
+            .iter()
+            .position(|&relation| relation == Relation::Touched);
+        // Where hunks adjoin, one behind a touched one would stay in the middle of what that one becomes.
+        let last = relations
+            .iter()
+            .rposition(|&relation| relation != Relation::Moves);
+        match (first, last) {
+            (Some(first), Some(last)) => {
+                self.touch(first..last + 1, edit);
+                self.heal(first..last + 1);
+            }
+            _ => {
+                let place = relations.partition_point(|&relation| relation == Relation::Stays);
+                self.shift(place, range.len(), text.len());
+                self.live.replace_range(range.clone(), text);
+            }
+        }
+        Ok(())
+    }
+
+    /// The kept hunk that an edit carries out to the letter, as an editor does that was asked to.
+    ///
+    /// Where hunks adjoin, the place alone does not tell which of them an edit is for.
+    fn carried_out_by(&self, edit: &Edit) -> Option<usize> {
+        let first = self
+            .hunks
+            .partition_point(|hunk| hunk.range.start < edit.range.start);
+        let near = self.hunks[first..]
+            .iter()
+            .take_while(|hunk| hunk.range.start == edit.range.start);
+        let carried_out =
+            |hunk: &Hunk| hunk.range == edit.range && self.kept_of(hunk).as_ref() == Some(&edit.text);
+        near.into_iter().position(carried_out).map(|index| first + index)
+    }
+
+    /// Follows a change to the whole live text: another program wrote the file, or a client sent it all.
+    pub fn set_text(&mut self, text: &str) {
+        // Last to first, so that no edit moves the next.
+        for edit in lines::edits(&self.live, text).into_iter().rev() {
+            // The edits were made for this very text.
+            let fits = self.edit(&edit);
+            debug_assert_eq!(fits, Ok(()));
+        }
+        debug_assert_eq!(self.live, text);
+    }
+
+    /// The text that keeping every hunk but the dropped ones would give, conflicts left as they are.
+    #[must_use]
+    pub fn preview(&self) -> String {
+        self.with_replacements(|hunk| match (hunk.status(&self.live), hunk.decision()) {
+            (Status::Landed, _) | (_, Decision::Drop) => None,
+            (Status::Conflict, _) => self.kept_of(hunk),
+            (Status::Ready, _) => Some(self.kept_of(hunk).unwrap_or_else(|| hunk.proposed.clone())),
+        })
+    }
+
+    /// The edits that carry out what is decided, first to last.
+    #[must_use]
+    pub fn kept_edits(&self) -> Vec<(HunkId, Edit)> {
+        let edit = |hunk: &Hunk| {
+            let text = self.kept_of(hunk).filter(|text| text != hunk.mine(&self.live))?;
+            Some((
+                hunk.id(),
+                Edit {
+                    range: hunk.range(),
+                    text,
+                },
+            ))
+        };
+        self.hunks.iter().filter_map(edit).collect()
+    }
+
+    /// The text after [`TextReview::kept_edits`].
+    #[must_use]
+    pub fn kept_text(&self) -> String {
+        self.with_replacements(|hunk| self.kept_of(hunk))
+    }
+
+    /// What the decision on `hunk` puts in place of the live text, if it holds and puts anything.
+    fn kept_of(&self, hunk: &Hunk) -> Option<String> {
+        match hunk.effective(&self.live) {
+            Decision::Undecided | Decision::Drop => None,
+            Decision::Keep | Decision::Lines(_) => hunk.kept_text(),
+        }
+    }
+
+    fn with_replacements(&self, replacement: impl Fn(&Hunk) -> Option<String>) -> String {
+        let mut text = String::with_capacity(self.live.len());
+        let mut done = 0;
+        for hunk in &self.hunks {
+            if let Some(new) = replacement(hunk) {
+                text.push_str(&self.live[done..hunk.range.start]);
+                text.push_str(&new);
+                done = hunk.range.end;
+            }
+        }
+        text.push_str(&self.live[done..]);
+        text
+    }
+
+    /// Carries the kept hunks of `ids` out on the live text and forgets them.
+    pub(crate) fn carry_out(&mut self, ids: &[HunkId]) {
+        for index in (0..self.hunks.len()).rev() {
+            let hunk = &self.hunks[index];
+            if !ids.contains(&hunk.id()) {
+                continue;
+            }
+            if let Some(text) = self.kept_of(hunk) {
+                let range = self.hunks.remove(index).range;
+                self.shift(index, range.len(), text.len());
+                self.live.replace_range(range, &text);
+            }
+        }
+    }
+
+    /// Forgets the hunks that `forget` picks.
+    pub(crate) fn forget(&mut self, mut forget: impl FnMut(&Hunk, &str) -> bool) {
+        let Self { live, hunks } = self;
+        hunks.retain(|hunk| !forget(hunk, live));
+    }
+
+    /// Moves the hunks from `first` on by the difference of two lengths.
+    fn shift(&mut self, first: usize, removed_bytes: usize, added_bytes: usize) {
+        for hunk in &mut self.hunks[first..] {
+            hunk.range.start = hunk.range.start - removed_bytes + added_bytes;
+            hunk.range.end = hunk.range.end - removed_bytes + added_bytes;
+        }
+    }
+
+    fn relation(&self, hunk: &Hunk, edit: &Edit) -> Relation {
+        let Range { start, end } = hunk.range;
+        let (from, to) = (edit.range.start, edit.range.end);
+        if to < start {
+            return Relation::Moves;
+        }
+        if from > end {
+            return Relation::Stays;
+        }
+        if from == to && start == end {
+            return self.relation_of_insertions(hunk, edit);
+        }
+        if to == start {
+            // Joining the hunk's first line to the one before changes that line.
+            let starts_line = if edit.text.is_empty() {
+                from == 0 || self.live.as_bytes()[from - 1] == b'\n'
+            } else {
+                edit.text.ends_with('\n')
+            };
+            return if starts_line {
+                Relation::Moves
+            } else {
+                Relation::Touched
+            };
+        }
+        if from == end {
+            let line_ended = start == end || self.live.as_bytes()[end - 1] == b'\n';
+            return if line_ended {
+                Relation::Stays
+            } else {
+                Relation::Touched
+            };
+        }
+        Relation::Touched
+    }
+
+    /// Something is typed in the very place where a hunk stands that covers no text.
+    fn relation_of_insertions(&self, hunk: &Hunk, edit: &Edit) -> Relation {
+        let emptied = !hunk.base.is_empty();
+        let new_lines = edit.text.contains('\n') || edit.range.start == self.live.len();
+        // Without a new line it is the line behind the hunk that is changed.
+        if emptied || new_lines {
+            Relation::Touched
+        } else {
+            Relation::Stays
+        }
+    }
+
+    /// Applies an edit that changes the places of the hunks `touched`.
+    ///
+    /// Each of them takes the part of the edit up to the next one. A part that begins before the hunk or
+    /// ends behind it makes the hunk grow by the text there, so that it holds all three texts.
+    fn touch(&mut self, touched: Range<usize>, edit: &Edit) {
+        let mut added_before = 0;
+        let mut removed_before = 0;
+        let mut inserted = edit.text.len();
+        let mut from = edit.range.start;
+        for index in touched.clone() {
+            let to = match self.hunks.get(index + 1) {
+                Some(next) if index + 1 < touched.end => next.range.start.max(from),
+                _ => edit.range.end,
+            };
+            let hunk = &mut self.hunks[index];
+            let low = from.min(hunk.range.start);
+            let high = to.max(hunk.range.end);
+            let prefix = &self.live[low..hunk.range.start];
+            let suffix = &self.live[hunk.range.end..high];
+            hunk.base = [prefix, &hunk.base, suffix].concat();
+            hunk.proposed = [prefix, &hunk.proposed, suffix].concat();
+            hunk.grown = (hunk.grown.0 + prefix.len(), hunk.grown.1 + suffix.len());
+            let start = low - removed_before + added_before;
+            hunk.range = start..start + (high - low) - (to - from) + inserted;
+            added_before += inserted;
+            removed_before += to - from;
+            inserted = 0;
+            from = to;
+        }
+        self.shift(touched.end, edit.range.len(), edit.text.len());
+        self.live.replace_range(edit.range.clone(), &edit.text);
+    }
+
+    /// Lets the hunks `touched` be what they were where the user has taken their edits back.
+    fn heal(&mut self, touched: Range<usize>) {
+        let run = self.adjoining_conflicts(touched.clone());
+        let bases: String = self.hunks[run.clone()]
+            .iter()
+            .map(|hunk| hunk.base.as_str())
+            .collect();
+        if let (Some(first), Some(last)) = (self.hunks[run.clone()].first(), self.hunks[run.clone()].last())
+            && self.live[first.range.start..last.range.end] == bases
+        {
+            let mut start = first.range.start;
+            for hunk in &mut self.hunks[run] {
+                hunk.range = start..start + hunk.base.len();
+                start = hunk.range.end;
+                shrink(hunk);
+            }
+            return;
+        }
+        for hunk in &mut self.hunks[touched] {
+            trim(hunk, &self.live);
+        }
+    }
+
+    /// The hunks `touched` and those beside them whose places were changed and have nothing between.
+    fn adjoining_conflicts(&self, touched: Range<usize>) -> Range<usize> {
+        let changed = |hunk: &Hunk| hunk.mine(&self.live) != hunk.base;
+        let joined = |left: usize| self.hunks[left].range.end == self.hunks[left + 1].range.start;
+        let Range { mut start, mut end } = touched;
+        while start > 0 && joined(start - 1) && changed(&self.hunks[start - 1]) {
+            start -= 1;
+        }
+        while end < self.hunks.len() && joined(end - 1) && changed(&self.hunks[end]) {
+            end += 1;
+        }
+        start..end
+    }
+}
+
+fn overlap(left: &Range<usize>, right: &Range<usize>) -> bool {
+    left == right || (left.start < right.end && right.start < left.end)
+}
+
+/// Takes back what a hunk has grown by; its place holds its base again.
+fn shrink(hunk: &mut Hunk) {
+    let (before, behind) = std::mem::take(&mut hunk.grown);
+    hunk.base = hunk.base[before..hunk.base.len() - behind].to_owned();
+    hunk.proposed = hunk.proposed[before..hunk.proposed.len() - behind].to_owned();
+    hunk.range = hunk.range.start + before..hunk.range.end - behind;
+}
+
+/// Leaves to the user the whole lines that they put before or behind a text that is as it was.
+fn trim(hunk: &mut Hunk, live: &str) {
+    let mine = hunk.mine(live);
+    if hunk.base.is_empty() || hunk.status(live) == Status::Landed {
+        return;
+    }
+    let starts_line = hunk.range.start == 0 || live.as_bytes()[hunk.range.start - 1] == b'\n';
+    if let Some(before) = mine.strip_suffix(hunk.base.as_str())
+        && (before.ends_with('\n') || (before.is_empty() && starts_line))
+    {
+        hunk.range.start += before.len();
+        shrink(hunk);
+    } else if let Some(behind) = mine.strip_prefix(hunk.base.as_str())
+        && starts_line
+        && hunk.base.ends_with('\n')
+    {
+        hunk.range.end -= behind.len();
+        shrink(hunk);
+    }
+}
