@@ -1,4 +1,4 @@
-//! Prints what busy cores cost: `cargo run --release -p llama --example contention -- MODEL.gguf [THREADS]`.
+//! Prints what busy cores cost: `cargo run --release -p llama --example contention -- MODEL.gguf [THREADS [SECONDS]]`.
 //!
 //! It starts itself again with the environment that the engine process is given, as `freehold` does.
 
@@ -13,10 +13,18 @@ const MARK: &str = "FREEHOLD_CONTENTION";
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(file) = arguments.next() else {
-        eprintln!("usage: contention MODEL.gguf [THREADS]");
+        eprintln!("usage: contention MODEL.gguf [THREADS [SECONDS]]");
         return ExitCode::FAILURE;
     };
     let threads = arguments.next().and_then(|threads| threads.parse().ok());
+    let seconds: f64 = arguments
+        .next()
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or(2.5);
+    let Ok(slice) = Duration::try_from_secs_f64(seconds) else {
+        eprintln!("SECONDS must be a time");
+        return ExitCode::FAILURE;
+    };
     if std::env::var_os(MARK).is_none() {
         return again();
     }
@@ -33,7 +41,7 @@ fn main() -> ExitCode {
         backends_folder: None,
         gpu_layers: Some(0),
     };
-    match contention(&bench, bench.threads, Duration::from_millis(2500)) {
+    match contention(&bench, bench.threads, slice) {
         Ok(rows) => {
             println!("tokens/s, prompt and generation; `of best` is adaptive over the best fixed number");
             for row in rows {
