@@ -9,10 +9,11 @@
 //! Plain arithmetic on what it is told: no clock, no threads.
 
 /// What OpenMP's environment must be *before the engine's process starts*: its runtime reads it while it
-/// is loaded. By default its threads spin for about a millisecond at each of the thousand places a token
-/// where they wait for each other; on a busy machine they then burn the time that the one they wait for
-/// needs.
-pub const ENGINE_ENVIRONMENT: &[(&str, &str)] = &[("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "0")];
+/// is loaded. By default its threads turn 300,000 times at each of the hundreds of places a token where
+/// they wait for each other; on a busy machine they then burn the time that the one they wait for needs.
+/// After 1,000 turns, some tens of microseconds, they sleep: long enough that an idle machine loses
+/// nothing measurable, which sleeping at once does (a quarter of the speed of generating).
+pub const ENGINE_ENVIRONMENT: &[(&str, &str)] = &[("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "1000")];
 
 /// Share of the time that trials of slower counts may cost.
 const TRIAL_SHARE: f64 = 0.04;
