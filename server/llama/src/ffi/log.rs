@@ -42,12 +42,27 @@ fn emit(level: sys::ggml_log_level, text: &str) {
         return;
     }
     match level {
+        sys::GGML_LOG_LEVEL_ERROR if tells_of_an_abort(text) => {
+            tracing::debug!(target: "llama.cpp", "{text}");
+        }
         sys::GGML_LOG_LEVEL_ERROR => tracing::error!(target: "llama.cpp", "{text}"),
         // llama.cpp warns of an aborted decode, which here is an everyday event.
         sys::GGML_LOG_LEVEL_WARN => tracing::debug!(target: "llama.cpp", warning = true, "{text}"),
         sys::GGML_LOG_LEVEL_INFO => tracing::debug!(target: "llama.cpp", "{text}"),
         _ => tracing::trace!(target: "llama.cpp", "{text}"),
     }
+}
+
+/// Whether `text` is one of the lines by which llama.cpp complains that a decode was stopped, which is what
+/// every cancelled suggestion does: 1 is `GGML_STATUS_ABORTED`, 2 what `llama_decode` makes of it.
+fn tells_of_an_abort(text: &str) -> bool {
+    [
+        "async failed with error 1",
+        "compute status: 1",
+        "failed to decode, ret = 2",
+    ]
+    .iter()
+    .any(|end| text.ends_with(end))
 }
 
 /// `zen4` in `load_backend: loaded CPU backend from /…/libggml-cpu-zen4.so`.
@@ -61,6 +76,22 @@ fn variant_in(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stopped_decode_is_no_error_and_a_failed_one_is() {
+        let cases = [
+            ("process_ubatch: failed to compute graph, compute status: 1", true),
+            ("llama_decode: failed to decode, ret = 2", true),
+            (
+                "process_ubatch: failed to compute graph, compute status: -1",
+                false,
+            ),
+            ("llama_decode: failed to decode, ret = -3", false),
+        ];
+        for (text, stopped) in cases {
+            assert_eq!(tells_of_an_abort(text), stopped, "{text}");
+        }
+    }
 
     #[test]
     fn the_variant_is_read_from_the_line_that_names_the_library() {
