@@ -60,6 +60,10 @@ fn fit_rest_of_line(context: &Context, _: Shape, draft: &mut Draft) {
     if rest.is_empty() {
         return;
     }
+    if writes_anew(&draft.text, rest) {
+        draft.covered_bytes = context.line_after().trim_end().len();
+        return;
+    }
     if let Some(end) = overlap(context, &draft.text, rest) {
         draft.text.truncate(end);
         return;
@@ -74,6 +78,12 @@ fn fit_rest_of_line(context: &Context, _: Shape, draft: &mut Draft) {
     } else {
         draft.text.truncate(at);
     }
+}
+
+/// Whether `text` is `rest` and more: the model has written the line once more, longer.
+fn writes_anew(text: &str, rest: &str) -> bool {
+    let more = text.strip_prefix(rest).filter(|more| !is_blank(more));
+    more.is_some_and(|more| rest.contains(is_word) && !(rest.ends_with(is_word) && more.starts_with(is_word)))
 }
 
 /// Cuts a line before a bracket that it opens and does not close, if there is text after the cursor: the
