@@ -65,7 +65,7 @@ pub struct EngineFacts {
     pub context_tokens: u32,
     pub load_milliseconds: f64,
     #[serde(serialize_with = "told")]
-    pub speed: Result<Speed, String>,
+    pub speed: Result<Option<Speed>, String>,
 }
 
 impl Facts {

@@ -20,8 +20,9 @@ pub struct Speed {
     pub generated_tokens_per_second: f64,
 }
 
-/// Measures `engine`; `salt` makes the prompt one that no cache holds.
-pub fn measure(engine: &dyn Engine, salt: u128) -> Result<Speed, Failure> {
+/// Measures `engine`; `salt` makes the prompt one that no cache holds. None if the engine does not say how
+/// long it took, as servers elsewhere do not.
+pub fn measure(engine: &dyn Engine, salt: u128) -> Result<Option<Speed>, Failure> {
     let mut prompt = String::new();
     for line in 0..PROMPT_LINES {
         // Writing to a string cannot fail.
@@ -36,19 +37,17 @@ pub fn measure(engine: &dyn Engine, salt: u128) -> Result<Speed, Failure> {
         log_probabilities: false,
     };
     let usage = engine::generate(engine, request)?.usage;
-    Ok(Speed {
-        prompt_tokens_per_second: rate(usage.evaluated_tokens, usage.prompt_milliseconds),
-        generated_tokens_per_second: rate(usage.generated_tokens, usage.generation_milliseconds),
-    })
+    let prompt = rate(usage.evaluated_tokens, usage.prompt_milliseconds);
+    let generated = rate(usage.generated_tokens, usage.generation_milliseconds);
+    Ok(prompt.zip(generated).map(|(prompt, generated)| Speed {
+        prompt_tokens_per_second: prompt,
+        generated_tokens_per_second: generated,
+    }))
 }
 
-/// Tokens per second; zero where no time was told.
-fn rate(tokens: u32, milliseconds: f64) -> f64 {
-    if milliseconds > 0.0 {
-        f64::from(tokens) * 1000.0 / milliseconds
-    } else {
-        0.0
-    }
+/// Tokens per second, if a time was told.
+fn rate(tokens: u32, milliseconds: f64) -> Option<f64> {
+    (milliseconds > 0.0).then(|| f64::from(tokens) * 1000.0 / milliseconds)
 }
 
 #[cfg(test)]
@@ -61,14 +60,8 @@ mod tests {
     fn an_engine_is_asked_once_and_validly() {
         let engine = ScriptedEngine::new(Script::always(&["x", "y"]));
         let speed = measure(&engine, 7).expect("answered");
-        assert_eq!(
-            speed,
-            Speed {
-                prompt_tokens_per_second: 0.0,
-                generated_tokens_per_second: 0.0
-            }
-        );
+        assert_eq!(speed, None);
         assert_eq!((engine.requests().len(), engine.complaints()), (1, Vec::new()));
-        assert_eq!(rate(50, 250.0), 200.0);
+        assert_eq!((rate(50, 250.0), rate(50, 0.0)), (Some(200.0), None));
     }
 }
