@@ -128,6 +128,8 @@ export class Server {
         this.client = undefined;
         if (client === undefined) return;
         try {
+            // One that is starting cannot be stopped, and would run on beside its successor.
+            if (client.state === ClientState.Starting) await client.start();
             await client.dispose();
         } catch (error) {
             // A server that died already cannot be asked to stop.
@@ -169,6 +171,11 @@ export class Server {
                 },
             },
         );
+        client.onDidChangeState(({ newState }) => {
+            if (newState === ClientState.StartFailed && this.client === client && !this.starting) {
+                this.leaveAlone("The server ended, and did not start again");
+            }
+        });
         client.onNotification(statusMethod, (params: unknown) => {
             if (this.client === client) this.show(params);
         });
@@ -191,9 +198,8 @@ export class Server {
     }
 
     private closed(client: LanguageClient): { action: CloseAction; handled: boolean } {
-        // A server that dies before it answers once would do so again. Of the first start `startNow` tells.
+        // A server that dies before it answers once would do so again. `makeClient` and `startNow` tell of it.
         if (client.state !== ClientState.Running) {
-            if (this.client === client && !this.starting) this.leaveAlone("The server ended, and did not start again");
             return { action: CloseAction.DoNotRestart, handled: true };
         }
         const now = Date.now();

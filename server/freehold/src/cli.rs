@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// The coding assistant that you own: autocomplete by a local model, in every editor.
+/// The coding assistant that you own: autocomplete by a local model, in your editor.
 #[derive(Debug, Parser)]
 #[command(name = "freehold", version, about)]
 pub struct Cli {

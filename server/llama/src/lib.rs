@@ -6,6 +6,11 @@
 //! many threads to use, [`sampling`] chooses, [`output`] makes events of bytes, [`gguf`] checks files.
 //! All unsafe code is in [`ffi`].
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "llama.cpp opens its model and its libraries itself, and its thread measures its own time: no host can stand between"
+)]
+
 pub mod bench;
 pub mod contention;
 pub mod description;

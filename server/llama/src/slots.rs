@@ -121,8 +121,8 @@ impl Slots {
             });
         }
         let found = &self.slots[source];
-        // Most of it is shared, or it is this lane's own last prompt: nobody will want the rest back.
-        let take_over = found.owner.is_none() && (keep * 2 >= found.tokens.len() || found.lane == Some(lane));
+        // Most of it is shared: nobody will want the rest back.
+        let take_over = found.owner.is_none() && keep * 2 >= found.tokens.len();
         if take_over || target == source {
             return Some(Plan {
                 slot: source,
@@ -151,7 +151,7 @@ impl Slots {
             .filter(|(_, slot)| slot.owner.is_none());
         let (slot, _) = idle.min_by_key(|(_, slot)| {
             let foreign = own >= SLOTS_PER_LANE && slot.lane != Some(lane);
-            (!slot.tokens.is_empty(), foreign, slot.used)
+            (foreign, !slot.tokens.is_empty(), slot.used)
         })?;
         Some(slot)
     }

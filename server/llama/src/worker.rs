@@ -323,7 +323,7 @@ impl Worker {
             job.parked = true;
             if let Some(slot) = job.slot.take() {
                 self.slots.release(slot);
-                self.forget(slot);
+                self.shorten(slot);
             }
             return;
         }
@@ -331,6 +331,16 @@ impl Worker {
         for part in parts {
             self.finish(part.id, StopReason::Length);
         }
+    }
+
+    /// Gives up the second half of a sequence, so that its request need not begin again from nothing.
+    fn shorten(&mut self, slot: usize) {
+        let keep = self.slots.get(slot).tokens.len() / 2;
+        if keep == 0 || self.context.truncate(slot as u32, keep as u32).is_err() {
+            self.forget(slot);
+            return;
+        }
+        self.slots.tokens_mut(slot).truncate(keep);
     }
 
     /// Empties a sequence.

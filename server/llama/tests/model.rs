@@ -1,5 +1,10 @@
 //! The engine with a real model, named by `FREEHOLD_MODEL_FILE`; without it these tests say so and pass.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests look past the host, as the crate does"
+)]
+
 #[path = "model/cache.rs"]
 mod cache;
 #[path = "model/cancel.rs"]

@@ -19,6 +19,11 @@ use crate::{address, failure, freehold, open_ai};
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an endpoint elsewhere may be silent: time enough to evaluate a long prompt.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
+/// How often one wait for the engine may find it gone; then it dies of its model.
+const STARTS_MAX: u32 = 3;
+/// What is said then.
+const DIES_LOADING: &str = "the engine process ends whenever it loads the model; choose another model with \
+    `freehold models use`, or see `engine.log` in Freehold's state folder";
 /// Time between two looks at an engine that is loading its model.
 const LOADING_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Longest error body that is read.
@@ -225,7 +230,15 @@ impl Shared {
         request: Request,
         outlet: &mut Outlet,
     ) -> Result<(StopReason, Usage), Failure> {
-        let body = freehold::body(request);
+        let model = self
+            .description
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .model
+            .clone();
+        let mut body = freehold::body(request);
+        // A prompt is written for one model; an engine that was started again with another refuses it.
+        body["model"] = model.into();
         let url = format!("{}{}", self.base, wire::COMPLETIONS_PATH);
         if *self.state.borrow() != State::Ready {
             self.spawn_watcher();
@@ -245,6 +258,12 @@ impl Shared {
             }
         };
         let status = response.status();
+        if status == reqwest::StatusCode::NOT_FOUND {
+            // Another model has been chosen since; what it is and how it is prompted is asked again.
+            self.state.send_replace(State::Loading { fraction: 0.0 });
+            self.spawn_watcher();
+            return Err(Failure::Gone);
+        }
         if !status.is_success() {
             return Err(freehold::failure(status, &text_of(response).await));
         }
@@ -254,7 +273,6 @@ impl Shared {
                 Broken::Failed(failure) => failure,
                 Broken::Connection(why) => {
                     tracing::warn!(socket = %self.shown, why, "the engine went away");
-                    self.state.send_replace(State::Loading { fraction: 0.0 });
                     Failure::Gone
                 }
             })
@@ -323,13 +341,24 @@ impl Shared {
         if self.attached.load(Ordering::Acquire) != attached {
             return Ok(());
         }
-        self.state.send_replace(State::Loading { fraction: 0.0 });
+        self.show_loading();
         attach().await.map_err(|message| {
             self.state.send_replace(State::Failed(message.clone()));
             Failure::NoModel(message)
         })?;
         self.attached.fetch_add(1, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Says that the engine loads, unless that has been said.
+    fn show_loading(&self) {
+        self.state.send_if_modified(|state| {
+            let said = matches!(state, State::Loading { .. });
+            if !said {
+                *state = State::Loading { fraction: 0.0 };
+            }
+            !said
+        });
     }
 
     fn spawn_watcher(self: &Arc<Self>) {
@@ -361,7 +390,7 @@ impl Shared {
         }
         let _watching = ClearOnDrop(&self.watched);
         if *self.state.borrow() != State::Ready {
-            self.state.send_replace(State::Loading { fraction: 0.0 });
+            self.show_loading();
         }
         let end = self.poll_health().await;
         if let Err(failure) = &end {
@@ -372,11 +401,16 @@ impl Shared {
 
     async fn poll_health(&self) -> Result<(), Failure> {
         let health_url = format!("{}{}", self.base, wire::HEALTH_PATH);
+        let mut starts = 0;
         loop {
             let attached = self.attached.load(Ordering::Acquire);
             let response = match self.client.get(&health_url).send().await {
                 Ok(response) => response,
                 Err(error) => {
+                    if starts == STARTS_MAX {
+                        return Err(Failure::NoModel(DIES_LOADING.to_owned()));
+                    }
+                    starts += 1;
                     self.attach_after(&error, attached).await?;
                     self.client
                         .get(&health_url)

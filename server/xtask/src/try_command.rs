@@ -130,7 +130,7 @@ fn next(packs_extension: bool) -> Result<String> {
     Ok(format!(
         "Freehold works. In VS Code:\n{vs_code}\n    then open any file and type.\n\
          In other editors: README.md shows how; the server is `{} lsp`.\n\
-         A larger model is better; `{} models list` shows which fit this machine.",
+         A larger model is better; `{} models list` shows those there are.",
         binary.display(),
         binary.display()
     ))

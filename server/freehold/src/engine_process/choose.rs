@@ -8,7 +8,7 @@ use engine::{FimFormat, ModelCard};
 use host::{Environment, Host};
 use remote::{Endpoint, OpenAiEndpoint, RemoteEngine, RemoteOptions};
 
-use super::launcher;
+use super::{IDLE_VARIABLE, launcher};
 use crate::paths::Paths;
 use crate::settings::{EndpointSettings, Settings};
 
@@ -48,6 +48,8 @@ pub fn private_engine(
     runtime: tokio::runtime::Handle,
 ) -> anyhow::Result<RemoteEngine> {
     let mut launcher = launcher(host, paths)?;
+    // Whoever started it may be interrupted before it ends it.
+    launcher.environment.push((IDLE_VARIABLE.into(), "300".into()));
     launcher.arguments = vec![
         "--model".into(),
         model.into(),

@@ -153,6 +153,8 @@ pub fn is_scripted(environment: &dyn Environment) -> bool {
 }
 
 fn launcher(host: Arc<dyn Host>, paths: &Paths) -> anyhow::Result<Launcher> {
+    // Whoever owns the socket's folder reads the prompts: it must be this user, before anything is sent.
+    host.create_private_folder(&paths.run)?;
     Ok(Launcher {
         program: host.own_executable()?,
         arguments: Vec::new(),

@@ -104,14 +104,19 @@ async fn pass(
     if let Err((status, message)) = check(&headers, &uri, &gate.token) {
         return refuse(status, message);
     }
-    if uri.path().starts_with("/freehold/") {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    // What is checked is what is sent: reading the address resolves `..`.
+    let Ok(url) = reqwest::Url::parse(&format!("http://localhost{path}")) else {
+        return refuse(StatusCode::BAD_REQUEST, "the path cannot be read");
+    };
+    if url.path().starts_with("/freehold/") {
         return refuse(StatusCode::NOT_FOUND, "this is open to Freehold itself only");
     }
     let body = match body {
         Ok(body) => body,
         Err(rejection) => return refuse(rejection.status(), "the request is too long or was cut short"),
     };
-    match forward(&gate, &method, &uri, &headers, body).await {
+    match forward(&gate, &method, &url, &headers, body).await {
         Ok(response) => response,
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &format!("{error:#}")),
     }
@@ -184,15 +189,12 @@ fn is_loopback_authority(authority: &str) -> bool {
 async fn forward(
     gate: &Gate,
     method: &Method,
-    uri: &Uri,
+    url: &reqwest::Url,
     headers: &HeaderMap,
     body: Bytes,
 ) -> anyhow::Result<Response> {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let request = || {
-        let mut request = gate
-            .client
-            .request(method.clone(), format!("http://localhost{path}"));
+        let mut request = gate.client.request(method.clone(), url.clone());
         for name in [header::CONTENT_TYPE, header::ACCEPT] {
             if let Some(value) = headers.get(&name) {
                 request = request.header(name, value);

@@ -146,7 +146,7 @@ impl Session {
             Event::EngineAttached(attached) => self.attach(attached, now, effects),
             Event::EngineChanged { state, model } => {
                 if let Source::Found(found) = &mut self.source {
-                    found.change(state, model);
+                    found.change(state, model, now);
                 }
             }
             Event::CommandAsked { command, answer } => self.perform(command, answer, effects),

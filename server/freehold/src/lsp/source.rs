@@ -32,6 +32,8 @@ pub struct Found {
     model: String,
     /// What was wrong with its last answer: the stage that shows it, and the words.
     complaint: Option<(Stage, String)>,
+    /// Since when it has failed.
+    useless_since: Option<Duration>,
 }
 
 impl From<Attached> for Found {
@@ -42,6 +44,7 @@ impl From<Attached> for Found {
             state,
             model,
             complaint: None,
+            useless_since: None,
         }
     }
 }
@@ -53,7 +56,11 @@ impl Source {
         match self {
             Self::Unsought => true,
             Self::Missing(_, since) => now.saturating_sub(*since) >= ATTACH_AGAIN,
-            Self::Sought | Self::Found(_) => false,
+            // Its model may have been mended; an engine that was never described gets no request to wake it.
+            Self::Found(found) => found
+                .useless_since
+                .is_some_and(|since| now.saturating_sub(since) >= ATTACH_AGAIN),
+            Self::Sought => false,
         }
     }
 
@@ -96,10 +103,11 @@ impl Found {
     }
 
     /// Takes in what the engine said of itself.
-    pub fn change(&mut self, state: State, model: String) {
-        if state == State::Ready && self.state != State::Ready {
+    pub fn change(&mut self, state: State, model: String, now: Duration) {
+        if state == State::Ready && (self.state != State::Ready || self.model != model) {
             self.complaint = None;
         }
+        self.useless_since = matches!(state, State::Failed(_)).then(|| self.useless_since.unwrap_or(now));
         self.state = state;
         self.model = model;
     }

@@ -172,8 +172,11 @@ fn keep(
     }
     let file = store.file(name);
     let sha256 = sha256_of(host, &file, &mut |_| {})?;
+    let bytes = host.metadata(&file)?.bytes;
     ensure!(
-        card.sha256.as_ref().is_none_or(|expected| *expected == sha256),
+        card.sha256.as_ref().is_none_or(|expected| *expected == sha256)
+            && card.bytes.is_none_or(|expected| expected == bytes)
+            && check_gguf(host, &file).is_ok(),
         "`{}` lies in the way and is not model `{name}`; remove it and try again",
         file.display()
     );
