@@ -20,6 +20,8 @@ use remote::{Endpoint, RemoteEngine, RemoteOptions};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
@@ -371,6 +373,20 @@ impl Served {
             .body(body.to_string())
     }
 
+    /// The answer to a request whose path no client has tidied.
+    async fn raw(&self, method: &str, path: &str) -> String {
+        let authority = self.address.trim_start_matches("http://").trim_end_matches("/v1");
+        let mut stream = TcpStream::connect(authority).await.expect("it listens");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {authority}\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            self.token
+        );
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        answer
+    }
+
     async fn status(&self, request: RequestBuilder) -> (u16, String) {
         let response: Response = request.send().await.expect("answered");
         (response.status().as_u16(), response.text().await.expect("a body"))
@@ -430,6 +446,8 @@ async fn the_loopback_port_answers_only_who_may_ask() {
         .post(format!("{root}/freehold/shutdown"))
         .bearer_auth(&served.token);
     assert_eq!(served.status(shutdown).await.0, 404);
+    let around = served.raw("POST", "/x/../freehold/shutdown").await;
+    assert!(around.starts_with("HTTP/1.1 404 "), "{around}");
     let again = Served::start(&home);
     assert_eq!(again.token, served.token, "tools are configured once");
 }

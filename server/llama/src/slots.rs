@@ -247,6 +247,13 @@ mod tests {
     }
 
     #[test]
+    fn two_files_edited_in_turn_keep_a_sequence_each() {
+        // All prompts of a format begin with the same token.
+        let slots = slots(true, &[("<aaaaa", T), ("", T), ("", A)]);
+        assert_eq!(plan(&slots, "<bbbbb", T), Some((1, Some(0), 1)));
+    }
+
+    #[test]
     fn nothing_in_common_takes_an_empty_then_the_oldest_of_its_own() {
         assert_eq!(
             plan(&slots(true, &[("ab", A), ("", T)]), "xy", T),
