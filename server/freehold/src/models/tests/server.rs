@@ -46,8 +46,16 @@ impl Server {
                     return;
                 }
                 let reply = &replies[index.min(replies.len() - 1)];
-                let request = answer(&stream, &content, reply, address).unwrap_or_default();
-                seen.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+                let Ok((path, start)) = read(&stream) else {
+                    continue;
+                };
+                let range = start.map(|start| format!(" from {start}")).unwrap_or_default();
+                // Before the answer: who has it may look at once.
+                seen.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(format!("{path}{range}"));
+                // Who asked may have gone already.
+                let _gone = answer(&stream, &content, reply, start, address);
             }
         });
         Self {
@@ -82,12 +90,8 @@ impl Drop for Server {
     }
 }
 
-fn answer(
-    mut stream: &TcpStream,
-    content: &[u8],
-    reply: &Reply,
-    address: SocketAddr,
-) -> std::io::Result<String> {
+/// What is asked for: a path, and where to start.
+fn read(stream: &TcpStream) -> std::io::Result<(String, Option<usize>)> {
     let (mut path, mut start) = (String::new(), None);
     for line in BufReader::new(stream).lines() {
         let line = line?;
@@ -99,6 +103,16 @@ fn answer(
             break;
         }
     }
+    Ok((path, start))
+}
+
+fn answer(
+    mut stream: &TcpStream,
+    content: &[u8],
+    reply: &Reply,
+    start: Option<usize>,
+    address: SocketAddr,
+) -> std::io::Result<()> {
     let from = match reply {
         Reply::WithoutRanges => 0,
         _ => start.unwrap_or(0),
@@ -127,10 +141,8 @@ fn answer(
     stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
     let rest = content.get(from..).unwrap_or_default();
     match reply {
-        Reply::File | Reply::WithoutRanges => stream.write_all(rest)?,
-        Reply::Breaks(bytes) => stream.write_all(&rest[..*bytes.min(&rest.len())])?,
-        Reply::Status(_) | Reply::Redirect(_) => {}
+        Reply::File | Reply::WithoutRanges => stream.write_all(rest),
+        Reply::Breaks(bytes) => stream.write_all(&rest[..*bytes.min(&rest.len())]),
+        Reply::Status(_) | Reply::Redirect(_) => Ok(()),
     }
-    let range = start.map(|start| format!(" from {start}")).unwrap_or_default();
-    Ok(format!("{path}{range}"))
 }
