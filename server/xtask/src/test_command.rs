@@ -67,7 +67,7 @@ fn select(steps: Vec<Step>, only: &[String], skip: &[String]) -> Result<Vec<Step
         .collect())
 }
 
-/// Every step. The expected times were measured on two cores of an x86-64 server with nothing built.
+/// Every step. The expected times are those of two cores of an x86-64 server with nothing built, rounded up.
 fn all() -> Vec<Step> {
     let mut steps = rust_steps();
     steps.extend(model_steps());
