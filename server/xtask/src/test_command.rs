@@ -67,7 +67,8 @@ fn select(steps: Vec<Step>, only: &[String], skip: &[String]) -> Result<Vec<Step
         .collect())
 }
 
-/// Every step. The expected times are those of two cores of an x86-64 server with nothing built, rounded up.
+/// Every step. The expected times are estimates for two cores with nothing built; the table at the end has
+/// the real ones.
 fn all() -> Vec<Step> {
     let mut steps = rust_steps();
     steps.extend(model_steps());
