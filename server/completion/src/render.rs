@@ -1,6 +1,6 @@
 //! A context written down as a model's infill format demands.
 
-use engine::{FimFormat, FimPart, Lane, Request, Sampling, Segment, StopConditions};
+use engine::{FimFormat, FimPart, Lane, Request, Reuse, Sampling, Segment, StopConditions};
 
 use crate::{Context, Shape};
 
@@ -52,6 +52,7 @@ pub fn render(context: &Context, shape: Shape, format: &FimFormat) -> Request {
         lane: Lane::Typing,
         tokens_max,
         log_probabilities: false,
+        reuse: Reuse::Exact,
     }
 }
 

@@ -12,7 +12,7 @@ pub mod response;
 pub mod scripted;
 
 pub use card::{ChatTemplateSource, Description, FimFormat, FimPart, Licence, ModelCard, ModelSource};
-pub use request::{Lane, Request, Sampling, Segment, StopConditions};
+pub use request::{Lane, Request, Reuse, Sampling, Segment, StopConditions};
 pub use response::{Event, Failure, StopReason, Usage};
 
 /// Receives the events of one request, in order; the last one is [`Event::Done`] or [`Event::Failed`].

@@ -22,6 +22,24 @@ pub struct Request {
     /// distribution of the model).
     #[serde(default)]
     pub log_probabilities: bool,
+    /// How much of what is evaluated already may stand in for the prompt.
+    #[serde(default)]
+    pub reuse: Reuse,
+}
+
+/// How much of what is evaluated already may stand in for a prompt.
+///
+/// An engine that cannot do what is asked does the next safer thing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reuse {
+    /// Only a beginning in common, evaluated in this very order: the answer is as if nothing was reused.
+    #[default]
+    Exact,
+    /// Also what stands further on in the prompt, moved to its new place: after text is typed, all that
+    /// follows it. What the model reads at the seams, the special tokens there, is evaluated again, so that
+    /// the answer is close to the exact one (PIE, arXiv 2407.03157, moves keys after an edit).
+    Moved,
 }
 
 /// A part of a prompt: what may name special tokens and what never does.
@@ -33,6 +51,10 @@ pub struct Request {
 pub enum Segment {
     /// Plain text: tokenised with the parsing of special tokens off.
     Text(String),
+    /// Plain text that the generation goes on from in the middle of a word, maybe: the engine may give its
+    /// last tokens back and let the model write them again, held to the same characters (token healing).
+    /// What was there already is not given out again. At most one segment of a prompt is open.
+    Open(String),
     /// Exactly one special token, named by its text, as the model card gives it.
     /// A request that names one the model does not have fails with [`crate::Failure::UnknownToken`].
     Token(String),
@@ -55,6 +77,9 @@ pub struct Sampling {
     pub min_p: f32,
     /// Seed of the random choice; the same request with the same seed gives the same text.
     pub seed: u32,
+    /// Begins with the so many-th best first token instead of the best: 0 the usual one, 1 the first
+    /// alternative, and so on. For alternatives to cycle through, each different from its first token on.
+    pub first_token_rank: u32,
     /// A GBNF grammar (llama.cpp, `grammars/README.md`) that the text must follow.
     pub grammar: Option<String>,
 }
@@ -67,6 +92,7 @@ impl Default for Sampling {
             top_p: 1.0,
             min_p: 0.0,
             seed: 0,
+            first_token_rank: 0,
             grammar: None,
         }
     }

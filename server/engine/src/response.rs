@@ -46,6 +46,8 @@ pub struct Usage {
     pub prompt_tokens: u32,
     /// Of these, taken from the cache.
     pub reused_tokens: u32,
+    /// Of the reused ones, those that were moved to another place of the prompt ([`crate::Reuse::Moved`]).
+    pub moved_tokens: u32,
     /// Of these, evaluated for this request.
     pub evaluated_tokens: u32,
     /// Tokens generated.

@@ -328,7 +328,9 @@ pub fn flatten(request: &Request) -> String {
         .prompt
         .iter()
         .map(|segment| match segment {
-            Segment::Text(text) | Segment::Token(text) | Segment::Template(text) => text.as_str(),
+            Segment::Text(text) | Segment::Open(text) | Segment::Token(text) | Segment::Template(text) => {
+                text.as_str()
+            }
         })
         .collect()
 }
@@ -366,6 +368,7 @@ fn check(request: &Request, description: &Description) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Reuse;
     use crate::{Lane, Sampling, StopConditions, generate};
 
     fn request(text: &str) -> Request {
@@ -376,6 +379,7 @@ mod tests {
             lane: Lane::Typing,
             tokens_max: 8,
             log_probabilities: false,
+            reuse: Reuse::Exact,
         }
     }
 

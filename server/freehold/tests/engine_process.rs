@@ -13,7 +13,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Engine as _, Event, Failure, Lane, Request, Sampling, Segment, StopConditions, StopReason};
+use engine::{
+    Engine as _, Event, Failure, Lane, Request, Reuse, Sampling, Segment, StopConditions, StopReason,
+};
 use host::{Processes as _, RealHost};
 use remote::wire::Health;
 use remote::{Endpoint, RemoteEngine, RemoteOptions};
@@ -203,6 +205,7 @@ fn request(text: &str) -> Request {
         lane: Lane::Typing,
         tokens_max: 100,
         log_probabilities: false,
+        reuse: Reuse::Exact,
     }
 }
 

@@ -49,11 +49,11 @@ impl Tokeniser {
         let mut text = String::new();
         for segment in segments {
             // Neighbouring texts are one text, wherever the caller cut them.
-            if !matches!(segment, Segment::Text(_)) && !text.is_empty() {
+            if !matches!(segment, Segment::Text(_) | Segment::Open(_)) && !text.is_empty() {
                 tokens.extend(self.plain(&std::mem::take(&mut text)).map_err(invalid)?);
             }
             match segment {
-                Segment::Text(part) => text.push_str(part),
+                Segment::Text(part) | Segment::Open(part) => text.push_str(part),
                 Segment::Token(name) => tokens.push(
                     self.vocabulary
                         .special(name)
@@ -82,7 +82,7 @@ impl Tokeniser {
         let bytes: usize = segments
             .iter()
             .map(|segment| match segment {
-                Segment::Text(text) | Segment::Template(text) => text.len(),
+                Segment::Text(text) | Segment::Open(text) | Segment::Template(text) => text.len(),
                 Segment::Token(_) => 0,
             })
             .sum();

@@ -21,7 +21,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use engine::{
-    Engine, Event, Failure, Lane, Request, Sampling, Segment, StopConditions, StopReason, Ticket, Usage,
+    Engine, Event, Failure, Lane, Request, Reuse, Sampling, Segment, StopConditions, StopReason, Ticket,
+    Usage,
 };
 use llama::{LlamaEngine, LlamaOptions};
 
@@ -78,6 +79,7 @@ pub fn request(text: &str, tokens_max: u32) -> Request {
         lane: Lane::Typing,
         tokens_max,
         log_probabilities: false,
+        reuse: Reuse::Exact,
     }
 }
 

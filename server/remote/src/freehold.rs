@@ -16,11 +16,14 @@ pub(crate) fn body(request: Request) -> Value {
         lane,
         tokens_max,
         log_probabilities,
+        reuse,
     } = request;
     let fields = RequestFields {
         prompt,
         lane,
         log_probabilities,
+        reuse,
+        first_token_rank: sampling.first_token_rank,
         grammar: sampling.grammar,
         top_k: sampling.top_k,
         min_p: sampling.min_p,

@@ -183,7 +183,7 @@ impl Reader {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use engine::{Event, Lane, Sampling, Segment, StopConditions};
+    use engine::{Event, Lane, Reuse, Sampling, Segment, StopConditions};
     use expect_test::{Expect, expect};
 
     use super::*;
@@ -205,6 +205,7 @@ mod tests {
             lane: Lane::Typing,
             tokens_max: 8,
             log_probabilities: true,
+            reuse: Reuse::Exact,
         }
     }
 
@@ -282,7 +283,7 @@ mod tests {
             &expect![[r#"
                 Token { text: "x", log_probability: None }
                 Token { text: "y", log_probability: None }
-                Done { reason: Length, usage: Usage { prompt_tokens: 3, reused_tokens: 0, evaluated_tokens: 3, generated_tokens: 2, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+                Done { reason: Length, usage: Usage { prompt_tokens: 3, reused_tokens: 0, moved_tokens: 0, evaluated_tokens: 3, generated_tokens: 2, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
             "#]],
         );
     }
@@ -299,7 +300,7 @@ mod tests {
             &expect![[r#"
                 Token { text: " a", log_probability: Some(-0.5) }
                 Token { text: " b", log_probability: None }
-                Done { reason: StopText("\n\n"), usage: Usage { prompt_tokens: 20, reused_tokens: 16, evaluated_tokens: 4, generated_tokens: 2, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+                Done { reason: StopText("\n\n"), usage: Usage { prompt_tokens: 20, reused_tokens: 16, moved_tokens: 0, evaluated_tokens: 4, generated_tokens: 2, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
             "#]],
         );
     }
@@ -310,7 +311,7 @@ mod tests {
             &[r#"{"choices":[{"text":"x","finish_reason":"stop","stop_reason":7}]}"#],
             &expect![[r#"
                 Token { text: "x", log_probability: None }
-                Done { reason: EndOfText, usage: Usage { prompt_tokens: 0, reused_tokens: 0, evaluated_tokens: 0, generated_tokens: 1, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+                Done { reason: EndOfText, usage: Usage { prompt_tokens: 0, reused_tokens: 0, moved_tokens: 0, evaluated_tokens: 0, generated_tokens: 1, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
             "#]],
         );
         check(

@@ -130,7 +130,7 @@ pub fn flatten(request: &Request) -> Result<SafePrompt, NoJoinerLeft> {
     for segment in &request.prompt {
         let start = text.len();
         match segment {
-            Segment::Text(part) => text.push_str(part),
+            Segment::Text(part) | Segment::Open(part) => text.push_str(part),
             Segment::Token(part) | Segment::Template(part) => {
                 text.push_str(part);
                 templates.push(start..text.len());
@@ -142,7 +142,7 @@ pub fn flatten(request: &Request) -> Result<SafePrompt, NoJoinerLeft> {
         .iter()
         .filter_map(|segment| match segment {
             Segment::Token(token) => Some(token.as_str()),
-            Segment::Text(_) | Segment::Template(_) => None,
+            Segment::Text(_) | Segment::Open(_) | Segment::Template(_) => None,
         })
         .chain(request.stop.tokens.iter().map(String::as_str))
         .filter(|token| !token.is_empty())
@@ -227,7 +227,7 @@ fn barred_length(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Lane, Sampling, StopConditions};
+    use engine::{Lane, Reuse, Sampling, StopConditions};
     use proptest::prelude::*;
 
     use super::*;
@@ -240,6 +240,7 @@ mod tests {
             lane: Lane::Typing,
             tokens_max: 1,
             log_probabilities: false,
+            reuse: Reuse::Exact,
         }
     }
 

@@ -4,7 +4,7 @@
 //! carries `freehold` ([`ChunkFields`]) with every token and, at its end, `freehold_usage`
 //! ([`engine::Usage`]). An error carries `freehold_failure` ([`engine::Failure`]).
 
-use engine::{Lane, Segment, StopReason};
+use engine::{Lane, Reuse, Segment, StopReason};
 use serde::{Deserialize, Serialize};
 
 /// Where our own dialect is posted to.
@@ -26,6 +26,10 @@ pub struct RequestFields {
     pub lane: Lane,
     /// Whether each token comes with its log-probability.
     pub log_probabilities: bool,
+    /// How much of what is evaluated already may stand in for the prompt.
+    pub reuse: Reuse,
+    /// Which first token is taken.
+    pub first_token_rank: u32,
     /// A grammar that the text must follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grammar: Option<String>,

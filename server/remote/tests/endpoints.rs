@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use engine::{Engine as _, Event, Failure, Lane, Request, Sampling, Segment, StopConditions};
+use engine::{Engine as _, Event, Failure, Lane, Request, Reuse, Sampling, Segment, StopConditions};
 use expect_test::{Expect, expect};
 use remote::{Endpoint, OpenAiEndpoint, RemoteEngine, RemoteOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,6 +16,7 @@ fn request() -> Request {
         lane: Lane::Typing,
         tokens_max: 8,
         log_probabilities: false,
+        reuse: Reuse::Exact,
     }
 }
 
@@ -76,7 +77,7 @@ fn a_whole_answer() {
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n: hello\r\n\r\ndata: {\"choices\":[{\"text\":\"é\",\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n",
         &expect![[r#"
             Token { text: "é", log_probability: None }
-            Done { reason: EndOfText, usage: Usage { prompt_tokens: 0, reused_tokens: 0, evaluated_tokens: 0, generated_tokens: 1, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+            Done { reason: EndOfText, usage: Usage { prompt_tokens: 0, reused_tokens: 0, moved_tokens: 0, evaluated_tokens: 0, generated_tokens: 1, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
         "#]],
     );
     assert!(sent.starts_with("POST /v1/completions HTTP/1.1\r\n"), "{sent}");
@@ -174,7 +175,7 @@ fn a_request_for_nothing_is_not_sent() {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let engine = engine(&runtime, "http://127.0.0.1:1/v1".to_owned());
     expect![[r#"
-        Done { reason: Length, usage: Usage { prompt_tokens: 0, reused_tokens: 0, evaluated_tokens: 0, generated_tokens: 0, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
+        Done { reason: Length, usage: Usage { prompt_tokens: 0, reused_tokens: 0, moved_tokens: 0, evaluated_tokens: 0, generated_tokens: 0, queue_milliseconds: 0.0, prompt_milliseconds: 0.0, generation_milliseconds: 0.0 } }
     "#]].assert_eq(&answer(
         &engine,
         Request {

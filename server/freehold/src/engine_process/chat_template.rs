@@ -438,7 +438,7 @@ mod tests {
             let prompt: Vec<&str> = segments
                 .iter()
                 .map(|segment| match segment {
-                    Segment::Text(text) => {
+                    Segment::Text(text) | Segment::Open(text) => {
                         assert_eq!(text, "<s>");
                         "text"
                     }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use engine::{Description, Failure, Lane, Request, StopConditions, StopReason, Usage};
+use engine::{Description, Failure, Lane, Request, Reuse, StopConditions, StopReason, Usage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -132,6 +132,7 @@ fn request(body: ChatBody, description: &Description, now_seconds: u64) -> Resul
             description.context_tokens,
         ),
         log_probabilities: body.logprobs == Some(true),
+        reuse: Reuse::Exact,
     })
 }
 

@@ -7,7 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use engine::{Description, Failure, Lane, Request, Sampling, Segment, StopConditions, StopReason, Usage};
+use engine::{
+    Description, Failure, Lane, Request, Reuse, Sampling, Segment, StopConditions, StopReason, Usage,
+};
 use remote::wire::{ChunkFields, RequestFields};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -107,6 +109,7 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
             prompt: fields.prompt,
             sampling: Sampling {
                 grammar: fields.grammar,
+                first_token_rank: fields.first_token_rank,
                 top_k: fields.top_k,
                 min_p: fields.min_p,
                 ..sampling
@@ -118,6 +121,7 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
             lane: fields.lane,
             tokens_max,
             log_probabilities: fields.log_probabilities || log_probabilities,
+            reuse: fields.reuse,
         });
     }
     let prompt = match body.prompt {
@@ -146,6 +150,7 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
         lane: Lane::Typing,
         tokens_max,
         log_probabilities,
+        reuse: Reuse::Exact,
     })
 }
 

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use engine::{
-    Description, Event, Failure, FimPart, Lane, Request, Segment, StopConditions, StopReason, Usage,
+    Description, Event, Failure, FimPart, Lane, Request, Reuse, Segment, StopConditions, StopReason, Usage,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -128,6 +128,7 @@ fn request(body: InfillBody, description: &Description) -> Result<Request, Failu
         lane: Lane::Typing,
         tokens_max,
         log_probabilities: false,
+        reuse: Reuse::Exact,
     })
 }
 

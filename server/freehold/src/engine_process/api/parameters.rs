@@ -34,6 +34,7 @@ impl Parameters {
             top_p: within("top_p", self.top_p, 0.95, 0.0..=1.0)?,
             min_p: within("min_p", self.min_p, 0.05, 0.0..=1.0)?,
             seed: self.seed(),
+            first_token_rank: 0,
             grammar: None,
         };
         Ok(sampling)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use engine::{Engine, Failure, Lane, Request, Sampling, Segment, StopConditions};
+use engine::{Engine, Failure, Lane, Request, Reuse, Sampling, Segment, StopConditions};
 use serde::Serialize;
 
 /// Lines of the prompt: about two hundred tokens, enough for a rate and a matter of seconds on any machine.
@@ -35,6 +35,7 @@ pub fn measure(engine: &dyn Engine, salt: u128) -> Result<Option<Speed>, Failure
         lane: Lane::Agent,
         tokens_max: GENERATED_TOKENS,
         log_probabilities: false,
+        reuse: Reuse::Exact,
     };
     let usage = engine::generate(engine, request)?.usage;
     let prompt = rate(usage.evaluated_tokens, usage.prompt_milliseconds);

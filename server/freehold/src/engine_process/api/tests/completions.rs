@@ -123,6 +123,7 @@ async fn a_prompt_is_text_and_a_suffix_asks_for_the_middle() {
             lane: Typing,
             tokens_max: 16,
             log_probabilities: false,
+            reuse: Reuse::Exact,
         }
     "#]]
     .assert_eq(&format!("{:#?}\n", server.last_request()));

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::scripted::{Script, ScriptedEngine};
-use engine::{Engine, Event, Failure, Lane, Request, Sampling, Segment, State, StopConditions, StopReason};
+use engine::{
+    Engine, Event, Failure, Lane, Request, Reuse, Sampling, Segment, State, StopConditions, StopReason,
+};
 use expect_test::{Expect, expect};
 use remote::{Endpoint, OpenAiEndpoint, RemoteEngine, RemoteOptions};
 use serde_json::{Value, json};
@@ -155,6 +157,7 @@ fn request(text: &str) -> Request {
             top_k: 7,
             top_p: 0.9,
             min_p: 0.1,
+            first_token_rank: 1,
             seed: 5,
             grammar: None,
         },
@@ -165,6 +168,7 @@ fn request(text: &str) -> Request {
         lane: Lane::Agent,
         tokens_max: 8,
         log_probabilities: true,
+        reuse: Reuse::Moved,
     }
 }
 
