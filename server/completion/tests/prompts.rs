@@ -31,6 +31,7 @@ fn shown(request: &Request) -> String {
         match segment {
             Segment::Token(token) => writeln!(text, "token {token}"),
             Segment::Text(plain) => writeln!(text, "text  {plain:?}"),
+            Segment::Open(plain) => writeln!(text, "open  {plain:?}"),
             Segment::Template(template) => writeln!(text, "TEMPLATE {template:?}"),
         }
         .expect("a string takes all");

@@ -109,6 +109,7 @@ async fn a_prompt_is_text_and_a_suffix_asks_for_the_middle() {
                 top_p: 0.95,
                 min_p: 0.05,
                 seed: 7,
+                first_token_rank: 0,
                 grammar: None,
             },
             stop: StopConditions {
@@ -123,7 +124,7 @@ async fn a_prompt_is_text_and_a_suffix_asks_for_the_middle() {
             lane: Typing,
             tokens_max: 16,
             log_probabilities: false,
-            reuse: Reuse::Exact,
+            reuse: Exact,
         }
     "#]]
     .assert_eq(&format!("{:#?}\n", server.last_request()));
@@ -147,7 +148,7 @@ async fn our_own_dialect() {
 
             data: {"choices":[{"finish_reason":null,"index":0,"logprobs":null,"text":""}],"created":1700000000,"freehold":{"log_probability":-0.25},"id":"cmpl-0","model":"scripted","object":"text_completion"}
 
-            data: {"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"text":""}],"created":1700000000,"freehold":{"reason":{"stop_text":"two"}},"freehold_usage":{"evaluated_tokens":2,"generated_tokens":4,"generation_milliseconds":0.0,"prompt_milliseconds":0.0,"prompt_tokens":2,"queue_milliseconds":0.0,"reused_tokens":0},"id":"cmpl-0","model":"scripted","object":"text_completion"}
+            data: {"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"text":""}],"created":1700000000,"freehold":{"reason":{"stop_text":"two"}},"freehold_usage":{"evaluated_tokens":2,"generated_tokens":4,"generation_milliseconds":0.0,"moved_tokens":0,"prompt_milliseconds":0.0,"prompt_tokens":2,"queue_milliseconds":0.0,"reused_tokens":0},"id":"cmpl-0","model":"scripted","object":"text_completion"}
 
             data: [DONE]
 
@@ -160,43 +161,44 @@ async fn our_own_dialect() {
             "/v1/completions",
             whole,
             expect![[r#"
-        200 {
-          "choices": [
-            {
-              "finish_reason": "stop",
-              "index": 0,
-              "logprobs": null,
-              "text": "oneé\n"
-            }
-          ],
-          "created": 1700000000,
-          "freehold": {
-            "reason": {
-              "stop_text": "two"
-            }
-          },
-          "freehold_usage": {
-            "evaluated_tokens": 2,
-            "generated_tokens": 4,
-            "generation_milliseconds": 0.0,
-            "prompt_milliseconds": 0.0,
-            "prompt_tokens": 2,
-            "queue_milliseconds": 0.0,
-            "reused_tokens": 0
-          },
-          "id": "cmpl-1",
-          "model": "scripted",
-          "object": "text_completion",
-          "usage": {
-            "completion_tokens": 4,
-            "prompt_tokens": 2,
-            "prompt_tokens_details": {
-              "cached_tokens": 0
-            },
-            "total_tokens": 6
-          }
-        }
-    "#]],
+                200 {
+                  "choices": [
+                    {
+                      "finish_reason": "stop",
+                      "index": 0,
+                      "logprobs": null,
+                      "text": "oneé\n"
+                    }
+                  ],
+                  "created": 1700000000,
+                  "freehold": {
+                    "reason": {
+                      "stop_text": "two"
+                    }
+                  },
+                  "freehold_usage": {
+                    "evaluated_tokens": 2,
+                    "generated_tokens": 4,
+                    "generation_milliseconds": 0.0,
+                    "moved_tokens": 0,
+                    "prompt_milliseconds": 0.0,
+                    "prompt_tokens": 2,
+                    "queue_milliseconds": 0.0,
+                    "reused_tokens": 0
+                  },
+                  "id": "cmpl-1",
+                  "model": "scripted",
+                  "object": "text_completion",
+                  "usage": {
+                    "completion_tokens": 4,
+                    "prompt_tokens": 2,
+                    "prompt_tokens_details": {
+                      "cached_tokens": 0
+                    },
+                    "total_tokens": 6
+                  }
+                }
+            "#]],
         )
         .await;
     let unknown = json!({"freehold": {"prompts": []}});
@@ -204,12 +206,12 @@ async fn our_own_dialect() {
         400 {
           "error": {
             "code": null,
-            "message": "the request is not valid: unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `grammar`, `top_k`, `min_p`, `stop_tokens` at line 1 column 22",
+            "message": "the request is not valid: unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `reuse`, `first_token_rank`, `grammar`, `top_k`, `min_p`, `stop_tokens` at line 1 column 22",
             "param": null,
             "type": "invalid_request_error"
           },
           "freehold_failure": {
-            "invalid": "unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `grammar`, `top_k`, `min_p`, `stop_tokens` at line 1 column 22"
+            "invalid": "unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `reuse`, `first_token_rank`, `grammar`, `top_k`, `min_p`, `stop_tokens` at line 1 column 22"
           }
         }
     "#]]).await;

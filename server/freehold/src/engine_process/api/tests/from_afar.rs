@@ -43,6 +43,7 @@ async fn the_remote_engine_hands_on_everything() {
                 usage: Usage {
                     prompt_tokens: 2,
                     reused_tokens: 0,
+                    moved_tokens: 0,
                     evaluated_tokens: 2,
                     generated_tokens: 4,
                     queue_milliseconds: 0.0,
@@ -177,6 +178,7 @@ async fn the_open_ai_dialect_speaks_to_us_as_to_any_other() {
                 usage: Usage {
                     prompt_tokens: 5,
                     reused_tokens: 0,
+                    moved_tokens: 0,
                     evaluated_tokens: 5,
                     generated_tokens: 4,
                     queue_milliseconds: 0.0,
