@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use engine::{Event, EventSink, Failure, Lane, StopReason, Usage};
+use engine::{Event, EventSink, Failure, Lane, Reuse, StopReason, Usage};
 
+use crate::cache::Assigned;
 use crate::ffi::Token;
 use crate::ffi::grammar::Grammar;
 use crate::ffi::vocabulary::Vocabulary;
@@ -16,6 +17,7 @@ use crate::sampling::{Sampler, log_probability};
 pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) lane: Lane,
+    pub(crate) reuse: Reuse,
     /// The prompt, then what was generated.
     pub(crate) tokens: Vec<Token>,
     pub(crate) prompt_tokens: usize,
@@ -30,6 +32,8 @@ pub(crate) struct Job {
     output: Output,
     usage: Usage,
     submitted: Instant,
+    /// How much of the prompt has been in the cache; what is evaluated again does not count.
+    reached: usize,
     /// Whether the first sequence was given; later ones, after an eviction, do not count as reuse.
     started: bool,
     /// `None` once it has ended.
@@ -71,6 +75,7 @@ impl Job {
         Some(Self {
             id,
             lane: request.lane,
+            reuse: request.reuse,
             prompt_tokens,
             tokens,
             slot: None,
@@ -85,6 +90,7 @@ impl Job {
                 ..Usage::default()
             },
             submitted,
+            reached: 0,
             started: false,
             events: Some(events),
         })
@@ -104,26 +110,31 @@ impl Job {
         self.tokens_max == 0
     }
 
-    /// Begins with `reused` tokens from the cache.
-    pub(crate) fn start(&mut self, slot: usize, reused: usize) {
-        self.slot = Some(slot);
+    /// Begins with what the cache has for it.
+    pub(crate) fn start(&mut self, assigned: Assigned) {
+        self.slot = Some(assigned.slot);
         if !self.started {
             self.started = true;
-            self.usage.reused_tokens = count(reused);
+            self.usage.reused_tokens = count(assigned.reused);
+            self.usage.moved_tokens = count(assigned.moved);
             self.usage.queue_milliseconds = milliseconds(self.submitted);
         }
     }
 
-    /// Learns that its cache now holds `cached` tokens, after a decode of `took` milliseconds.
-    pub(crate) fn decoded(&mut self, before: usize, cached: usize, took: f64) {
+    /// Learns that its tokens from `before` to `end` were evaluated by a decode of `took` milliseconds,
+    /// and that its cache now holds `cached` of them.
+    pub(crate) fn decoded(&mut self, before: usize, end: usize, cached: usize, took: f64) {
         if before < self.prompt_tokens {
             self.usage.prompt_milliseconds += took;
         } else {
             self.usage.generation_milliseconds += took;
         }
-        // What is evaluated again after an eviction does not count twice.
-        let evaluated = count(cached.min(self.prompt_tokens)).saturating_sub(self.usage.reused_tokens);
-        self.usage.evaluated_tokens = self.usage.evaluated_tokens.max(evaluated);
+        let new = end
+            .min(self.prompt_tokens)
+            .saturating_sub(before.max(self.reached));
+        let open = self.usage.prompt_tokens - self.usage.reused_tokens;
+        self.usage.evaluated_tokens = (self.usage.evaluated_tokens + count(new)).min(open);
+        self.reached = self.reached.max(cached);
     }
 
     /// Takes the next token from `logits`.

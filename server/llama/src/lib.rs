@@ -2,7 +2,7 @@
 //!
 //! [`LlamaEngine`] is a handle on one thread that owns the model, its cache and everything else that must
 //! not be shared. What it does between two tokens is laid out over modules that can be tested without a
-//! model: [`prompt`] makes tokens of segments, [`slots`] decides what is reused, [`threads`] learns how
+//! model: [`prompt`] makes tokens of segments, [`blocks`] and [`slots`] decide what is reused, [`cache`] carries it out, [`threads`] learns how
 //! many threads to use, [`sampling`] chooses, [`output`] makes events of bytes, [`gguf`] checks files.
 //! All unsafe code is in [`ffi`].
 
@@ -12,6 +12,8 @@
 )]
 
 pub mod bench;
+pub mod blocks;
+pub mod cache;
 pub mod contention;
 pub mod description;
 pub mod error;

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use engine::{Description, Engine, EventSink, Failure, Request, State, Ticket};
 
+use crate::cache::sequences;
 use crate::description::{describe, device};
 use crate::ffi::backend::Backend;
 use crate::ffi::context::{Context, ContextSizes};
@@ -15,11 +16,11 @@ use crate::inbox::Inbox;
 use crate::load::check_header;
 use crate::metrics::{Counters, Metrics};
 use crate::prompt::Tokeniser;
-use crate::worker::Worker;
+use crate::worker::{Sizes, Worker};
 use crate::{LlamaOptions, LoadError};
 
-/// Sequences of the cache: requests that are served at the same time, and conversations that wait.
-const SEQUENCES: u32 = 6;
+/// Requests that are served at the same time, and conversations that wait.
+const SLOTS: u32 = 6;
 /// Tokens that are decoded at once, at most.
 const BATCH_TOKENS: u32 = 512;
 /// Some models split text by regular expressions that C++ matches recursively, one call for each character.
@@ -177,7 +178,7 @@ fn load(
     let sizes = ContextSizes {
         context_tokens: context_tokens(options.context_tokens, model.context_tokens_trained()),
         batch_tokens: BATCH_TOKENS,
-        sequences: SEQUENCES,
+        sequences: sequences(SLOTS, model.keeps_every_position()),
     };
     let template = model.metadata("tokenizer.chat_template");
     let context = Context::new(Arc::clone(&model), sizes, Arc::clone(inbox.abort_flag()))?;
@@ -201,7 +202,10 @@ fn load(
         context,
         tokeniser,
         threads_max,
-        sizes.context_tokens,
+        Sizes {
+            slots: SLOTS,
+            context_tokens: sizes.context_tokens,
+        },
     ))
 }
 

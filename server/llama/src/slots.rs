@@ -1,23 +1,90 @@
 //! Which sequence of the cache serves which request, and what it can reuse.
 
-use engine::Lane;
+use engine::{Lane, Reuse};
 
+use crate::blocks::{self, Block, Rules, Span, common};
 use crate::ffi::Token;
 
 /// Sequences that one lane may fill before it takes over its own: so that a day's typing does not drive
 /// out the long conversation of an agent that waits for its user.
 const SLOTS_PER_LANE: usize = 2;
 
+/// What a moved block's age may cost it at most, in tokens: each move makes it a little less right.
+const AGE_COST_MAX: u32 = 16;
+
 /// One sequence of the cache.
 #[derive(Debug, Clone, Default)]
 pub struct Slot {
-    /// The tokens that it holds, one for each position from 0.
+    /// The tokens that it holds, in the order of the prompt.
     pub tokens: Vec<Token>,
+    /// The position of the next token: how many tokens it holds, unless there are pieces.
+    pub next: u32,
+    /// The parts of its prompt, if some of them were moved; else its tokens lie at the positions from 0 on.
+    pub pieces: Vec<Piece>,
+    /// How many of the pieces it holds already; the others come when what stands before them is evaluated.
+    pub joined: usize,
     /// The request that it serves now.
     pub owner: Option<u64>,
     lane: Option<Lane>,
     /// Larger is later.
     used: u64,
+}
+
+/// A part of a slot's prompt, kept in a sequence of its own: there each position is taken once, in the
+/// slot's own sequence parts that were moved may overlap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The sequence.
+    pub sequence: u32,
+    /// Position of its first token.
+    pub start: u32,
+    /// Where it stands in the prompt.
+    pub to: usize,
+    /// Its tokens; what is evaluated behind it is added.
+    pub tokens: Vec<Token>,
+    /// How often it was moved since it was evaluated.
+    pub age: u32,
+}
+
+impl Slot {
+    /// Where in the prompt the next piece stands, before which all must be evaluated.
+    #[must_use]
+    pub fn next_piece(&self) -> Option<usize> {
+        self.pieces.get(self.joined).map(|piece| piece.to)
+    }
+
+    /// How many of its tokens, from the beginning on, are as if they had been evaluated in order.
+    #[must_use]
+    pub fn fresh(&self) -> &[Token] {
+        self.pieces.first().map_or(&self.tokens, |piece| &piece.tokens)
+    }
+
+    /// All that it holds and is still to hold of its prompt.
+    fn spans(&self) -> Vec<Span<'_>> {
+        if self.pieces.is_empty() {
+            return vec![Span {
+                start: 0,
+                tokens: &self.tokens,
+            }];
+        }
+        self.pieces
+            .iter()
+            .map(|piece| Span {
+                start: piece.start,
+                tokens: &piece.tokens,
+            })
+            .collect()
+    }
+
+    /// How many tokens its cache holds or is still to hold.
+    fn stock(&self) -> usize {
+        let pieces: usize = self.pieces.iter().map(|piece| piece.tokens.len()).sum();
+        pieces.max(self.tokens.len())
+    }
+
+    fn age(&self, span: usize) -> u32 {
+        self.pieces.get(span).map_or(0, |piece| piece.age)
+    }
 }
 
 /// All sequences.
@@ -27,27 +94,67 @@ pub struct Slots {
     clock: u64,
     /// Whether a part of a sequence can be kept or copied; else only a whole one can go on.
     parts: bool,
+    rules: Rules,
+}
+
+/// What is asked of the cache.
+pub struct Wanted<'a> {
+    /// The prompt.
+    pub prompt: &'a [Token],
+    /// How many of its first tokens may come from the cache.
+    pub keep_max: usize,
+    /// Who asks.
+    pub lane: Lane,
+    /// What may stand in.
+    pub reuse: Reuse,
+    /// Which tokens give structure, and so are never moved.
+    pub is_special: &'a dyn Fn(Token) -> bool,
 }
 
 /// How a request gets its sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The sequence.
     pub slot: usize,
-    /// The sequence that its beginning is copied from, if that is another.
-    pub copy_from: Option<usize>,
-    /// How many tokens from the beginning are kept or copied.
-    pub keep: usize,
+    /// The sequence that what is reused comes from; it may be the same.
+    pub source: usize,
+    /// What is reused.
+    pub kept: Kept,
+}
+
+/// What a request reuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// So many tokens from the beginning, which were evaluated in order.
+    Beginning(usize),
+    /// These parts of the source's prompt, the first of which begins it.
+    Blocks(Vec<Block>),
+}
+
+impl Kept {
+    /// How many tokens are reused, and how many of them were moved.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        match self {
+            Self::Beginning(kept) => (*kept, 0),
+            Self::Blocks(blocks) => {
+                let total = blocks.iter().map(|block| block.tokens.len()).sum();
+                let first = blocks.first().map_or(0, |block| block.tokens.len());
+                (total, total - first)
+            }
+        }
+    }
 }
 
 impl Slots {
     /// `count` empty sequences.
     #[must_use]
-    pub fn new(count: usize, parts: bool) -> Self {
+    pub fn new(count: usize, parts: bool, rules: Rules) -> Self {
         Self {
             slots: vec![Slot::default(); count],
             clock: 0,
             parts,
+            rules,
         }
     }
 
@@ -57,9 +164,9 @@ impl Slots {
         &self.slots[slot]
     }
 
-    /// The tokens of a sequence, to be kept as the cache is.
-    pub fn tokens_mut(&mut self, slot: usize) -> &mut Vec<Token> {
-        &mut self.slots[slot].tokens
+    /// The sequence with this number, to be kept as the cache is.
+    pub fn get_mut(&mut self, slot: usize) -> &mut Slot {
+        &mut self.slots[slot]
     }
 
     /// How many sequences there are.
@@ -74,67 +181,88 @@ impl Slots {
         self.slots.is_empty()
     }
 
-    /// The best sequence for `prompt`, of whose tokens at most `keep_max` may be reused; `None` while all
-    /// serve requests.
+    /// The best sequence for what is wanted; `None` while all serve requests.
     #[must_use]
-    pub fn plan(&self, prompt: &[Token], keep_max: usize, lane: Lane) -> Option<Plan> {
-        let shared = |slot: &Slot| common(&slot.tokens, prompt).min(keep_max);
-        let idle = || {
-            self.slots
-                .iter()
-                .enumerate()
-                .filter(|(_, slot)| slot.owner.is_none())
-        };
-        let target = self.victim(lane)?;
+    pub fn plan(&self, wanted: &Wanted) -> Option<Plan> {
+        let target = self.victim(wanted.lane)?;
         if !self.parts {
-            // Only a sequence that the prompt goes on from as a whole is of use.
-            let whole =
-                idle().filter(|(_, slot)| !slot.tokens.is_empty() && shared(slot) == slot.tokens.len());
-            let best = whole.max_by_key(|(_, slot)| slot.tokens.len());
-            return Some(match best {
-                Some((slot, found)) => Plan {
-                    slot,
-                    copy_from: None,
-                    keep: found.tokens.len(),
-                },
-                None => Plan {
-                    slot: target,
-                    copy_from: None,
-                    keep: 0,
-                },
-            });
+            return Some(self.plan_whole(wanted, target));
         }
-        let (source, keep) = self
+        let (source, kept) = (0..self.slots.len())
+            .map(|slot| (slot, self.kept(slot, wanted)))
+            .max_by_key(|(slot, kept)| {
+                // Of equals an idle one, which need not be copied; and of those the first.
+                let idle = self.slots[*slot].owner.is_none();
+                (self.worth(*slot, kept), idle, std::cmp::Reverse(*slot))
+            })?;
+        let (count, _) = kept.counts();
+        let found = &self.slots[source];
+        let nothing = count == 0;
+        // Most of it is shared: nobody will want the rest back. But who only warms the cache leaves what
+        // others may come back to.
+        let own = wanted.lane != Lane::Idle || found.lane == Some(Lane::Idle) || count >= found.stock();
+        let take_over = found.owner.is_none() && own && count * 2 >= found.stock();
+        let slot = if !nothing && take_over { source } else { target };
+        Some(Plan {
+            slot,
+            source: if nothing { slot } else { source },
+            kept,
+        })
+    }
+
+    /// What `slot` has of what is wanted.
+    fn kept(&self, slot: usize, wanted: &Wanted) -> Kept {
+        let found = &self.slots[slot];
+        let beginning = common(found.fresh(), wanted.prompt).min(wanted.keep_max);
+        if wanted.reuse == Reuse::Exact {
+            return Kept::Beginning(beginning);
+        }
+        let Wanted {
+            prompt,
+            keep_max,
+            is_special,
+            ..
+        } = wanted;
+        let blocks = blocks::find(&found.spans(), prompt, *keep_max, is_special, &self.rules);
+        if blocks.len() <= 1 {
+            return Kept::Beginning(beginning);
+        }
+        Kept::Blocks(blocks)
+    }
+
+    /// What it is worth to reuse this, in tokens that need not be evaluated. What was moved often is worth
+    /// a little less, so that a copy that was evaluated afresh meanwhile is preferred.
+    fn worth(&self, slot: usize, kept: &Kept) -> i64 {
+        let (count, _) = kept.counts();
+        let age = match kept {
+            Kept::Beginning(_) => 0,
+            Kept::Blocks(blocks) => blocks
+                .iter()
+                .map(|block| self.slots[slot].age(block.span))
+                .max()
+                .unwrap_or(0),
+        };
+        i64::try_from(count).unwrap_or(i64::MAX) - i64::from(age.min(AGE_COST_MAX))
+    }
+
+    /// Only a sequence that the prompt goes on from as a whole is of use.
+    fn plan_whole(&self, wanted: &Wanted, target: usize) -> Plan {
+        let whole = |slot: &Slot| {
+            !slot.tokens.is_empty()
+                && common(&slot.tokens, wanted.prompt).min(wanted.keep_max) == slot.tokens.len()
+        };
+        let best = self
             .slots
             .iter()
             .enumerate()
-            .map(|(slot, found)| (slot, shared(found)))
-            .max_by_key(|(slot, keep)| {
-                // Of equals an idle one, which need not be copied; and of those the first.
-                (*keep, self.slots[*slot].owner.is_none(), std::cmp::Reverse(*slot))
-            })?;
-        if keep == 0 {
-            return Some(Plan {
-                slot: target,
-                copy_from: None,
-                keep: 0,
-            });
+            .filter(|(_, slot)| slot.owner.is_none() && whole(slot))
+            .max_by_key(|(_, slot)| slot.tokens.len());
+        let (slot, keep) = best.map_or((target, 0), |(slot, found)| (slot, found.tokens.len()));
+        Plan {
+            slot,
+            source: slot,
+            kept: Kept::Beginning(keep),
         }
-        let found = &self.slots[source];
-        // Most of it is shared: nobody will want the rest back.
-        let take_over = found.owner.is_none() && keep * 2 >= found.tokens.len();
-        if take_over || target == source {
-            return Some(Plan {
-                slot: source,
-                copy_from: None,
-                keep,
-            });
-        }
-        Some(Plan {
-            slot: target,
-            copy_from: Some(source),
-            keep,
-        })
     }
 
     /// The idle sequence whose tokens are missed least by `lane`.
@@ -179,17 +307,9 @@ impl Slots {
             .slots
             .iter()
             .enumerate()
-            .filter(|(_, slot)| slot.owner.is_none() && !slot.tokens.is_empty());
+            .filter(|(_, slot)| slot.owner.is_none() && slot.stock() > 0);
         idle.min_by_key(|(_, slot)| slot.used).map(|(slot, _)| slot)
     }
-}
-
-/// Length of the common beginning.
-fn common(left: &[Token], right: &[Token]) -> usize {
-    left.iter()
-        .zip(right)
-        .take_while(|(left, right)| left == right)
-        .count()
 }
 
 #[cfg(test)]
@@ -198,13 +318,15 @@ mod tests {
 
     /// Slots that hold these tokens, used in this order; `*` marks those that serve a request.
     fn slots(parts: bool, texts: &[(&str, Lane)]) -> Slots {
-        let mut slots = Slots::new(texts.len(), parts);
+        let mut slots = Slots::new(texts.len(), parts, RULES);
         for (slot, (text, lane)) in texts.iter().enumerate() {
             slots.take(slot, 1, *lane);
             if !text.ends_with('*') {
                 slots.release(slot);
             }
-            *slots.tokens_mut(slot) = tokens(text.trim_end_matches('*'));
+            let tokens = tokens(text.trim_end_matches('*'));
+            slots.get_mut(slot).next = tokens.len() as u32;
+            slots.get_mut(slot).tokens = tokens;
         }
         slots
     }
@@ -213,13 +335,39 @@ mod tests {
         text.bytes().map(Token::from).collect()
     }
 
+    /// Capital letters are special.
+    fn is_special(token: Token) -> bool {
+        (65..91).contains(&token)
+    }
+
+    const RULES: Rules = Rules {
+        block_tokens_min: 3,
+        blocks_max: 4,
+        overlap_max: 8,
+        gap_max: 8,
+        renewed_tokens: 0,
+    };
+
+    fn plan_with(slots: &Slots, prompt: &str, lane: Lane, reuse: Reuse) -> Option<Plan> {
+        slots.plan(&Wanted {
+            prompt: &tokens(prompt),
+            keep_max: prompt.len() - 1,
+            lane,
+            reuse,
+            is_special: &is_special,
+        })
+    }
+
+    /// Slot, the slot that is copied from if that is another, tokens that are kept.
     fn plan(slots: &Slots, prompt: &str, lane: Lane) -> Option<(usize, Option<usize>, usize)> {
-        let plan = slots.plan(&tokens(prompt), prompt.len() - 1, lane)?;
-        Some((plan.slot, plan.copy_from, plan.keep))
+        let plan = plan_with(slots, prompt, lane, Reuse::Exact)?;
+        let copied = (plan.source != plan.slot).then_some(plan.source);
+        Some((plan.slot, copied, plan.kept.counts().0))
     }
 
     const T: Lane = Lane::Typing;
     const A: Lane = Lane::Agent;
+    const I: Lane = Lane::Idle;
 
     #[test]
     fn the_longest_common_beginning_is_reused() {
@@ -279,5 +427,40 @@ mod tests {
         assert_eq!(plan(&slots, "abcdx", T), Some((0, None, 4)));
         assert_eq!(plan(&slots, "abcd", T), Some((1, None, 2)));
         assert_eq!(plan(&slots, "xy", T), Some((2, None, 0)));
+    }
+
+    #[test]
+    fn what_stands_behind_typed_text_is_moved() {
+        let slots = slots(true, &[("PabcSdefghM", T), ("", T)]);
+        let plan = plan_with(&slots, "PabcxySdefghM", T, Reuse::Moved).expect("idle");
+        assert_eq!((plan.slot, plan.source, plan.kept.counts()), (0, 0, (9, 5)));
+        let exact = plan_with(&slots, "PabcxySdefghM", T, Reuse::Exact).expect("idle");
+        assert_eq!(exact.kept, Kept::Beginning(4));
+    }
+
+    #[test]
+    fn who_only_warms_the_cache_leaves_what_somebody_types_in() {
+        let slots = slots(true, &[("PabcSdefghM", T), ("", T)]);
+        assert_eq!(plan(&slots, "PabcxSdefghM", I), Some((1, Some(0), 4)));
+        assert_eq!(plan(&slots, "PabcxSdefghM", T), Some((1, Some(0), 4)));
+        assert_eq!(plan(&slots, "PabcSdefghM", I), Some((1, Some(0), 10)));
+    }
+
+    #[test]
+    fn of_equals_the_one_that_was_moved_less_is_preferred() {
+        let mut slots = slots(true, &[("PabcSdefghM", T), ("PabcSdefghM", I), ("", T)]);
+        let piece = |start, to, text, age| Piece {
+            sequence: 9,
+            start,
+            to,
+            tokens: tokens(text),
+            age,
+        };
+        slots.get_mut(0).pieces = vec![piece(0, 0, "PabcS", 0), piece(4, 5, "defghM", 3)];
+        let moved = plan_with(&slots, "PabcxSdefghM", T, Reuse::Moved).expect("idle");
+        assert_eq!((moved.slot, moved.source), (1, 1));
+        // What was moved is no beginning for who wants it exact.
+        slots.get_mut(1).tokens = tokens("P");
+        assert_eq!(plan(&slots, "PabcSdefghM", A).map(|plan| plan.2), Some(5));
     }
 }

@@ -5,31 +5,44 @@ use std::time::Instant;
 
 use engine::{Failure, Lane, StopReason};
 
+use crate::blocks::{Rules, common};
+use crate::cache::Cache;
 use crate::ffi::batch::Batch;
 use crate::ffi::context::{Context, Decoded};
+use crate::ffi::vocabulary::TokenKind;
 use crate::inbox::{Command, Inbox, Submission, Taken};
 use crate::job::{Job, Step};
 use crate::metrics::Counters;
 use crate::prompt::Tokeniser;
-use crate::slots::{Plan, Slots};
+use crate::slots::Wanted;
 use crate::threads::ThreadController;
 
 /// Tokens of a prompt that are evaluated at once. An aborted chunk is evaluated again, a finished one is
 /// not: shorter loses less when typing goes on, longer is a little faster.
 const CHUNK_TOKENS: usize = 128;
+/// The same where nobody waits: what a key interrupts is lost, so it must be little.
+const CHUNK_TOKENS_IDLE: usize = 32;
 
 /// The engine's thread's own things.
 pub(crate) struct Worker {
     inbox: Arc<Inbox>,
     counters: Arc<Counters>,
-    context: Context,
+    cache: Cache,
     tokeniser: Tokeniser,
     threads: ThreadController,
-    slots: Slots,
     /// In order of arrival.
     jobs: Vec<Job>,
     batch: Batch,
     context_tokens: u32,
+}
+
+/// How much is served at the same time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Requests that are served at the same time, and conversations that wait.
+    pub(crate) slots: u32,
+    /// Tokens that the context holds.
+    pub(crate) context_tokens: u32,
 }
 
 /// A job's part of a batch.
@@ -50,20 +63,18 @@ impl Worker {
         context: Context,
         tokeniser: Tokeniser,
         threads_max: u32,
-        context_tokens: u32,
+        sizes: Sizes,
     ) -> Self {
-        let sizes = context.sizes();
-        let parts = context.model().keeps_every_position();
+        let batch_tokens = context.sizes().batch_tokens as usize;
         Self {
             inbox,
             counters,
             tokeniser,
             threads: ThreadController::new(threads_max),
-            slots: Slots::new(sizes.sequences as usize, parts),
             jobs: Vec::new(),
-            batch: Batch::new(sizes.batch_tokens as usize),
-            context,
-            context_tokens,
+            batch: Batch::new(batch_tokens),
+            cache: Cache::new(context, sizes.slots, Rules::default()),
+            context_tokens: sizes.context_tokens,
         }
     }
 
@@ -126,10 +137,10 @@ impl Worker {
         }
         let tokens = self.batch.len();
         let decision = self.threads.decide(tokens);
-        self.context.set_threads(decision.threads);
+        self.cache.set_threads(decision.threads);
         self.counters.decodes.add(1);
         let start = Instant::now();
-        let result = self.context.decode(&mut self.batch);
+        let result = self.cache.decode(&mut self.batch);
         let took = start.elapsed().as_secs_f64() * 1e3;
         self.inbox.end();
         match result {
@@ -140,13 +151,13 @@ impl Worker {
             }
             Ok(Decoded::Aborted) => {
                 self.counters.aborted.add(1);
-                parts.iter().for_each(|part| self.resynchronise(part));
+                parts.iter().for_each(|part| self.cache.resynchronise(part.slot));
             }
             Ok(Decoded::NoRoom) => self.make_room(&parts),
             Err(error) => {
                 let failure = Failure::Engine(error.to_string());
                 for part in &parts {
-                    self.forget(part.slot);
+                    self.cache.forget(part.slot);
                     self.fail(part.id, failure.clone());
                 }
             }
@@ -165,24 +176,58 @@ impl Worker {
             let Some(index) = self.jobs.iter().position(|job| job.id == id) else {
                 continue;
             };
-            let plan = |worker: &Self| {
-                let job = &worker.jobs[index];
-                worker.slots.plan(&job.tokens, job.keep_max(), lane)
-            };
-            let Some(plan) = plan(self).or_else(|| {
+            if self.comes_from_another(index) {
+                continue;
+            }
+            if !self.give_slot(index) {
                 self.yield_slot(lane);
-                plan(self)
-            }) else {
-                return;
-            };
-            let kept = self.prepare_slot(plan);
-            self.slots.take(plan.slot, id, lane);
-            let job = &mut self.jobs[index];
-            job.start(plan.slot, kept);
-            if job.only_evaluates() && kept == job.tokens.len() {
+                if !self.give_slot(index) {
+                    return;
+                }
+            }
+            let job = &self.jobs[index];
+            let cached = job
+                .slot
+                .map_or(0, |slot| self.cache.slots().get(slot).tokens.len());
+            if job.only_evaluates() && cached == job.tokens.len() {
                 self.finish(id, StopReason::Length);
             }
         }
+    }
+
+    /// Gives the job at `index` a slot; false if there is none.
+    fn give_slot(&mut self, index: usize) -> bool {
+        let job = &mut self.jobs[index];
+        let vocabulary = self.tokeniser.vocabulary();
+        let is_special = |token| vocabulary.kind(token) != Some(TokenKind::Plain);
+        let wanted = Wanted {
+            prompt: &job.tokens,
+            keep_max: job.keep_max(),
+            lane: job.lane,
+            reuse: job.reuse,
+            is_special: &is_special,
+        };
+        let Some(assigned) = self.cache.assign(job.id, wanted) else {
+            return false;
+        };
+        job.start(assigned);
+        true
+    }
+
+    /// Whether another job is evaluating the very prompt of the job at `index`, which then need not do it
+    /// too: alternatives to one suggestion are asked for together.
+    fn comes_from_another(&self, index: usize) -> bool {
+        let job = &self.jobs[index];
+        let keep = job.keep_max();
+        self.jobs.iter().any(|other| {
+            let at_it = |slot| self.cache.slots().get(slot).tokens.len() < other.prompt_tokens;
+            let same = || common(&other.tokens[..other.prompt_tokens], &job.tokens) >= keep;
+            other.id != job.id
+                && other.lane == job.lane
+                && keep > 1
+                && other.slot.is_some_and(at_it)
+                && same()
+        })
     }
 
     /// Takes a sequence away from the last job of a lower lane; its tokens stay as long as nobody needs
@@ -195,32 +240,8 @@ impl Worker {
         if let Some(job) = lower.max_by_key(|job| (job.lane, job.id))
             && let Some(slot) = job.slot.take()
         {
-            self.slots.release(slot);
+            self.cache.release_slot(slot);
         }
-    }
-
-    /// Makes the cache as `plan` says; gives how many tokens the sequence then holds.
-    fn prepare_slot(&mut self, plan: Plan) -> usize {
-        let slot = plan.slot as u32;
-        let keep = plan.keep as u32;
-        let done = match plan.copy_from {
-            Some(from) => self
-                .context
-                .truncate(slot, 0)
-                .and_then(|()| self.context.copy(from as u32, slot, 0..keep)),
-            None => self.context.truncate(slot, keep),
-        };
-        let last = self.context.position_last(slot).ok().flatten();
-        if done.is_err() || last.map_or(0, |last| last as usize + 1) != plan.keep {
-            self.forget(plan.slot);
-            return 0;
-        }
-        let tokens = match plan.copy_from {
-            Some(from) => self.slots.get(from).tokens[..plan.keep].to_vec(),
-            None => self.slots.get(plan.slot).tokens[..plan.keep].to_vec(),
-        };
-        *self.slots.tokens_mut(plan.slot) = tokens;
-        plan.keep
     }
 
     /// Fills the batch with the next token of every job of `lane` that generates, and the next chunk of
@@ -228,11 +249,14 @@ impl Worker {
     fn fill(&mut self, lane: Lane) -> Vec<Part> {
         self.batch.clear();
         let mut parts = Vec::new();
-        let mut chunk = CHUNK_TOKENS;
+        let mut chunk = match lane {
+            Lane::Idle => CHUNK_TOKENS_IDLE,
+            Lane::Typing | Lane::Agent => CHUNK_TOKENS,
+        };
         for job in self.jobs.iter().filter(|job| job.lane == lane) {
             let Some(slot) = job.slot else { continue };
-            let before = self.slots.get(slot).tokens.len();
-            let open = job.tokens.len() - before;
+            let range = self.cache.open(slot, &job.tokens);
+            let (before, open) = (range.start, range.len());
             let mut added = open.min(self.batch.room());
             if open > 1 {
                 // A trial of another number of threads is kept short.
@@ -244,12 +268,13 @@ impl Worker {
                 continue;
             }
             let mut output = None;
-            for place in before..before + added {
+            let next = self.cache.slots().get(slot).next;
+            for (position, place) in (next..).zip(before..before + added) {
                 let last = place + 1 == job.tokens.len() && !job.only_evaluates();
-                // `before + added` tokens fit a context, so positions are small numbers.
+                // Positions are hardly more than tokens fit a context, so they are small numbers.
                 let pushed = self
                     .batch
-                    .push(job.tokens[place], place as i32, slot as i32, last);
+                    .push(job.tokens[place], position as i32, slot as i32, last);
                 if let (Ok(index), true) = (pushed, last) {
                     output = Some(index);
                 }
@@ -271,12 +296,12 @@ impl Worker {
             let Some(job) = self.jobs.iter_mut().find(|job| job.id == part.id) else {
                 continue;
             };
-            let cached = part.before + part.added;
-            self.slots
-                .tokens_mut(part.slot)
-                .extend_from_slice(&job.tokens[part.before..cached]);
-            job.decoded(part.before, cached, took);
-            let step = match part.output.map(|index| self.context.logits(index)) {
+            let end = part.before + part.added;
+            self.cache
+                .record(part.slot, &job.tokens[part.before..end], job.prompt_tokens);
+            let cached = self.cache.slots().get(part.slot).tokens.len();
+            job.decoded(part.before, end, cached, took);
+            let step = match part.output.map(|index| self.cache.logits(index)) {
                 Some(Some(logits)) => job.generate(logits, self.tokeniser.vocabulary()),
                 Some(None) => {
                     self.fail(part.id, Failure::Engine("llama.cpp gave no logits".to_owned()));
@@ -293,22 +318,10 @@ impl Worker {
         }
     }
 
-    /// Holds what is believed of a sequence against the cache, after a decode that was stopped.
-    fn resynchronise(&mut self, part: &Part) {
-        let slot = part.slot as u32;
-        let trimmed = self.context.truncate(slot, part.before as u32);
-        let last = self.context.position_last(slot).ok().flatten();
-        if trimmed.is_err() || last.map_or(0, |last| last as usize + 1) != part.before {
-            // A model with one state for a whole sequence cannot go back; begin again.
-            self.forget(part.slot);
-        }
-    }
-
     /// Frees a part of the cache for a decode that did not fit, or gives up what can never fit.
     fn make_room(&mut self, parts: &[Part]) {
-        if let Some(slot) = self.slots.oldest_idle() {
+        if self.cache.evict() {
             self.counters.evicted.add(1);
-            self.forget(slot);
             return;
         }
         // Nobody idle: the least important job gives way until another has ended.
@@ -322,8 +335,8 @@ impl Worker {
         if let (true, Some(job)) = (others, last) {
             job.parked = true;
             if let Some(slot) = job.slot.take() {
-                self.slots.release(slot);
-                self.shorten(slot);
+                self.cache.release_slot(slot);
+                self.cache.shorten(slot);
             }
             return;
         }
@@ -331,26 +344,6 @@ impl Worker {
         for part in parts {
             self.finish(part.id, StopReason::Length);
         }
-    }
-
-    /// Gives up the second half of a sequence, so that its request need not begin again from nothing.
-    fn shorten(&mut self, slot: usize) {
-        let keep = self.slots.get(slot).tokens.len() / 2;
-        if keep == 0 || self.context.truncate(slot as u32, keep as u32).is_err() {
-            self.forget(slot);
-            return;
-        }
-        self.slots.tokens_mut(slot).truncate(keep);
-    }
-
-    /// Empties a sequence.
-    fn forget(&mut self, slot: usize) {
-        // Removing all of a sequence is possible with every kind of cache.
-        let removed = self.context.truncate(slot as u32, 0);
-        if let Err(error) = removed {
-            tracing::error!("the cache refused to empty sequence {slot}: {error}");
-        }
-        self.slots.tokens_mut(slot).clear();
     }
 
     fn finish(&mut self, id: u64, reason: StopReason) {
@@ -376,7 +369,7 @@ impl Worker {
         let job = self.jobs.remove(index);
         self.counters.count(&job.usage());
         if let Some(slot) = job.slot {
-            self.slots.release(slot);
+            self.cache.release_slot(slot);
         }
         self.jobs.iter_mut().for_each(|job| job.parked = false);
     }
