@@ -1,5 +1,6 @@
 //! One request while it is served.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{Event, EventSink, Failure, Lane, Reuse, StopReason, Usage};
@@ -10,7 +11,7 @@ use crate::ffi::grammar::Grammar;
 use crate::ffi::vocabulary::Vocabulary;
 use crate::inbox::Submission;
 use crate::output::{Output, Piece};
-use crate::prompt::Tokeniser;
+use crate::prompt::{Prompt, Tokeniser};
 use crate::sampling::{Sampler, log_probability};
 
 /// One request while it is served. However it goes away, its events end with exactly one ending.
@@ -57,7 +58,7 @@ impl Job {
             submitted,
         } = submission;
         let prepared = prepare(&request, tokeniser, context_tokens);
-        let (tokens, grammar) = match prepared {
+        let (prompt, grammar) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => {
                 events(Event::Failed(failure));
@@ -71,7 +72,10 @@ impl Job {
             .iter()
             .filter_map(|name| vocabulary.special(name))
             .collect();
+        let Prompt { tokens, given_back } = prompt;
         let prompt_tokens = tokens.len();
+        let mut sampler = Sampler::new(request.sampling, grammar);
+        sampler.heal(Arc::clone(tokeniser.lexicon()), given_back);
         Some(Self {
             id,
             lane: request.lane,
@@ -83,7 +87,7 @@ impl Job {
             tokens_max: request.tokens_max as usize,
             stop_tokens,
             log_probabilities: request.log_probabilities,
-            sampler: Sampler::new(request.sampling, grammar),
+            sampler,
             output: Output::new(request.stop.texts),
             usage: Usage {
                 prompt_tokens: count(prompt_tokens),
@@ -139,22 +143,22 @@ impl Job {
 
     /// Takes the next token from `logits`.
     pub(crate) fn generate(&mut self, logits: &[f32], vocabulary: &Vocabulary) -> Step {
-        let choice = self.sampler.choose(logits);
-        let Some(token) = choice else {
+        let ends = |token| vocabulary.ends_generation(token) || self.stop_tokens.contains(&token);
+        let Some(token) = self.sampler.choose(logits, &ends) else {
             return self.end(StopReason::EndOfText);
         };
-        if vocabulary.ends_generation(token) || self.stop_tokens.contains(&token) {
+        if ends(token) {
             return self.end(StopReason::EndOfText);
         }
-        if !self.sampler.accept(token) {
-            return self.end(StopReason::EndOfText);
-        }
-        let log_probability = self.log_probabilities.then(|| log_probability(logits, token));
         let mut bytes = Vec::new();
         vocabulary.append_piece(token, false, &mut bytes);
+        let Some(known) = self.sampler.accept(token, &bytes) else {
+            return self.end(StopReason::EndOfText);
+        };
+        let log_probability = self.log_probabilities.then(|| log_probability(logits, token));
         self.tokens.push(token);
         self.usage.generated_tokens += 1;
-        let (pieces, stop) = self.output.push(&bytes, log_probability);
+        let (pieces, stop) = self.output.push(&bytes[known..], log_probability);
         self.give(pieces);
         if let Some(stop) = stop {
             return self.end(StopReason::StopText(stop));
@@ -221,19 +225,22 @@ fn prepare(
     request: &engine::Request,
     tokeniser: &Tokeniser,
     context_tokens: u32,
-) -> Result<(Vec<Token>, Option<Grammar>), Failure> {
+) -> Result<(Prompt, Option<Grammar>), Failure> {
     Sampler::check(&request.sampling).map_err(Failure::Invalid)?;
     if request.stop.texts.iter().any(String::is_empty) {
         return Err(Failure::Invalid(
             "a stop text is empty and would end every answer at once".to_owned(),
         ));
     }
-    let tokens = tokeniser.prompt(&request.prompt, context_tokens)?;
+    // A grammar says what comes behind the prompt, and nothing of what was given back; a prompt that is only
+    // evaluated has the tokens that the next one will have.
+    let heal = request.sampling.grammar.is_none();
+    let prompt = tokeniser.prompt(&request.prompt, context_tokens, heal)?;
     // A prompt that fills the context leaves no place for the first token.
     let room = context_tokens as usize - usize::from(request.tokens_max > 0).min(context_tokens as usize);
-    if tokens.len() > room {
+    if prompt.tokens.len() > room {
         return Err(Failure::PromptTooLong {
-            prompt_tokens: count(tokens.len()),
+            prompt_tokens: count(prompt.tokens.len()),
             context_tokens,
         });
     }
@@ -244,7 +251,7 @@ fn prepare(
         }
         None => None,
     };
-    Ok((tokens, grammar))
+    Ok((prompt, grammar))
 }
 
 fn count(tokens: usize) -> u32 {

@@ -3,7 +3,7 @@
 //! [`LlamaEngine`] is a handle on one thread that owns the model, its cache and everything else that must
 //! not be shared. What it does between two tokens is laid out over modules that can be tested without a
 //! model: [`prompt`] makes tokens of segments, [`blocks`] and [`slots`] decide what is reused, [`cache`] carries it out, [`threads`] learns how
-//! many threads to use, [`sampling`] chooses, [`output`] makes events of bytes, [`gguf`] checks files.
+//! many threads to use, [`sampling`] chooses, [`healing`] joins it to a half-typed word, [`output`] makes events of bytes, [`gguf`] checks files.
 //! All unsafe code is in [`ffi`].
 
 #![expect(
@@ -19,6 +19,7 @@ pub mod description;
 pub mod error;
 pub mod ffi;
 pub mod gguf;
+pub mod healing;
 mod inbox;
 mod job;
 mod llama_engine;

@@ -5,10 +5,17 @@
 //! as *user-defined* tokens, which are always recognised. A document that holds such a string would then
 //! speak with the model's own voice. Here these strings are split before they are tokenised.
 
+use std::sync::Arc;
+
 use engine::{Failure, Segment};
 
 use crate::ffi::Token;
-use crate::ffi::vocabulary::{TokenKind, Vocabulary};
+use crate::ffi::vocabulary::{TextTooLong, TokenKind, Vocabulary};
+use crate::healing::Lexicon;
+
+/// Tokens that are given back at the end of an open text, at most: a longer word is cut at a place that
+/// most of its kind share.
+const GIVEN_BACK_TOKENS_MAX: usize = 3;
 
 /// Turns segments into tokens.
 #[derive(Debug)]
@@ -17,6 +24,16 @@ pub struct Tokeniser {
     /// Texts of tokens that plain text must never become although the tokeniser recognises them, the
     /// longest first.
     markup: Vec<String>,
+    lexicon: Arc<Lexicon>,
+}
+
+/// A prompt in tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The tokens.
+    pub tokens: Vec<Token>,
+    /// The end of the open text that has no tokens: what is generated must begin with it.
+    pub given_back: Vec<u8>,
 }
 
 impl Tokeniser {
@@ -29,7 +46,20 @@ impl Tokeniser {
             .map(|(text, _)| text.to_owned())
             .collect();
         markup.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Self { vocabulary, markup }
+        let mut tokeniser = Self {
+            vocabulary,
+            markup,
+            lexicon: Arc::default(),
+        };
+        let is_text = |token| !tokeniser.is_reserved(token);
+        tokeniser.lexicon = Arc::new(Lexicon::of(&tokeniser.vocabulary, is_text));
+        tokeniser
+    }
+
+    /// Every token that stands for text.
+    #[must_use]
+    pub fn lexicon(&self) -> &Arc<Lexicon> {
+        &self.lexicon
     }
 
     /// The vocabulary.
@@ -39,42 +69,126 @@ impl Tokeniser {
     }
 
     /// The tokens of a prompt, which the model's token that begins a text is put before if it wants that.
+    /// With `heal`, the end of an open text is given back.
     ///
     /// # Errors
     /// Gives [`Failure::Invalid`], [`Failure::UnknownToken`] or [`Failure::PromptTooLong`].
-    pub fn prompt(&self, segments: &[Segment], context_tokens: u32) -> Result<Vec<Token>, Failure> {
+    pub fn prompt(&self, segments: &[Segment], context_tokens: u32, heal: bool) -> Result<Prompt, Failure> {
         self.check_length(segments, context_tokens)?;
-        let invalid = |error: crate::ffi::vocabulary::TextTooLong| Failure::Invalid(error.to_string());
-        let mut tokens = Vec::new();
-        let mut text = String::new();
+        let opens = segments
+            .iter()
+            .filter(|segment| matches!(segment, Segment::Open(_)));
+        if opens.count() > 1 {
+            return Err(Failure::Invalid("more than one text is open".to_owned()));
+        }
+        let mut prompt = Prompt::default();
+        let mut text = Run::default();
         for segment in segments {
             // Neighbouring texts are one text, wherever the caller cut them.
-            if !matches!(segment, Segment::Text(_) | Segment::Open(_)) && !text.is_empty() {
-                tokens.extend(self.plain(&std::mem::take(&mut text)).map_err(invalid)?);
+            if !matches!(segment, Segment::Text(_) | Segment::Open(_)) {
+                self.add(&mut prompt, std::mem::take(&mut text))?;
             }
             match segment {
-                Segment::Text(part) | Segment::Open(part) => text.push_str(part),
-                Segment::Token(name) => tokens.push(
+                Segment::Text(part) => text.push(part, false),
+                Segment::Open(part) => text.push(part, heal),
+                Segment::Token(name) => prompt.tokens.push(
                     self.vocabulary
                         .special(name)
                         .ok_or_else(|| Failure::UnknownToken(name.clone()))?,
                 ),
                 Segment::Template(part) => {
-                    tokens.extend(self.vocabulary.tokenise(part, true).map_err(invalid)?);
+                    let tokens = self.vocabulary.tokenise(part, true);
+                    prompt.tokens.extend(tokens.map_err(invalid)?);
                 }
             }
         }
-        tokens.extend(self.plain(&text).map_err(invalid)?);
-        if tokens.is_empty() {
+        self.add(&mut prompt, text)?;
+        if prompt.tokens.is_empty() && prompt.given_back.is_empty() {
             return Err(Failure::Invalid("the prompt is empty".to_owned()));
         }
         if let Some(begin) = self.vocabulary.begin()
             && self.vocabulary.wants_begin()
-            && tokens.first() != Some(&begin)
+            && prompt.tokens.first() != Some(&begin)
         {
-            tokens.insert(0, begin);
+            prompt.tokens.insert(0, begin);
         }
-        Ok(tokens)
+        if prompt.tokens.is_empty() {
+            // Something must be evaluated.
+            return self.prompt(segments, context_tokens, false);
+        }
+        Ok(prompt)
+    }
+
+    /// Adds the tokens of a text.
+    fn add(&self, prompt: &mut Prompt, run: Run) -> Result<(), Failure> {
+        if run.text.is_empty() {
+            return Ok(());
+        }
+        if run.open {
+            let (tokens, given_back) = self.open(&run.text).map_err(invalid)?;
+            prompt.tokens.extend(tokens);
+            prompt.given_back = given_back;
+        } else {
+            prompt.tokens.extend(self.plain(&run.text).map_err(invalid)?);
+        }
+        Ok(())
+    }
+
+    /// The tokens of an open text, and its end that was given back.
+    ///
+    /// # Errors
+    /// Gives [`TextTooLong`] past 2 GiB.
+    pub fn open(&self, text: &str) -> Result<(Vec<Token>, Vec<u8>), TextTooLong> {
+        let last = text.chars().next_back();
+        match last {
+            // After a line there is nothing to join with.
+            None | Some('\n' | '\r') => Ok((self.plain(text)?, Vec::new())),
+            // Tokenisers put one blank to the word that follows and the others into a token of their own.
+            Some(blank) if blank.is_whitespace() => {
+                let (before, given_back) = text.split_at(text.len() - blank.len_utf8());
+                Ok((self.plain(before)?, given_back.as_bytes().to_vec()))
+            }
+            Some(_) => {
+                let mut tokens = self.plain(text)?;
+                let (count, given_back) = self.last_word(&tokens);
+                if !text.as_bytes().ends_with(&given_back) {
+                    // A tokeniser that does not write what it read.
+                    return Ok((tokens, Vec::new()));
+                }
+                tokens.truncate(tokens.len() - count);
+                Ok((tokens, given_back))
+            }
+        }
+    }
+
+    /// How many tokens make the last word of a text, or the part of it that has a token's look, and their
+    /// bytes.
+    fn last_word(&self, tokens: &[Token]) -> (usize, Vec<u8>) {
+        let mut word = Vec::new();
+        let mut count = 0;
+        for token in tokens.iter().rev().take(GIVEN_BACK_TOKENS_MAX) {
+            let mut piece = Vec::new();
+            self.vocabulary.append_piece(*token, false, &mut piece);
+            // A word goes on from before where a token begins in small letters or in the midst of a character.
+            let goes_on = piece
+                .first()
+                .is_some_and(|byte| byte.is_ascii_lowercase() || !byte.is_ascii());
+            let before = count;
+            count += 1;
+            let joins = before == 0
+                || piece
+                    .last()
+                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+            if !joins {
+                return (before, word);
+            }
+            piece.append(&mut word);
+            word = piece;
+            if !goes_on {
+                break;
+            }
+        }
+        (count, word)
     }
 
     /// Refuses a prompt that cannot fit whatever it holds, before any time is spent on it.
@@ -100,8 +214,8 @@ impl Tokeniser {
     /// The tokens of plain text: none of them gives structure, whatever the text says.
     ///
     /// # Errors
-    /// Gives [`crate::ffi::vocabulary::TextTooLong`] past 2 GiB.
-    pub fn plain(&self, text: &str) -> Result<Vec<Token>, crate::ffi::vocabulary::TextTooLong> {
+    /// Gives [`TextTooLong`] past 2 GiB.
+    pub fn plain(&self, text: &str) -> Result<Vec<Token>, TextTooLong> {
         let mut tokens = Vec::new();
         for piece in split_inside(text, &self.markup) {
             let piece_tokens = self.vocabulary.tokenise(piece, false)?;
@@ -131,6 +245,27 @@ impl Tokeniser {
             Some(TokenKind::Control) | None => true,
         }
     }
+}
+
+/// Neighbouring texts.
+#[derive(Default)]
+struct Run {
+    text: String,
+    /// Whether its end may be given back.
+    open: bool,
+}
+
+impl Run {
+    fn push(&mut self, part: &str, open: bool) {
+        if !part.is_empty() {
+            self.text.push_str(part);
+            self.open = open;
+        }
+    }
+}
+
+fn invalid(error: TextTooLong) -> Failure {
+    Failure::Invalid(error.to_string())
 }
 
 /// Whether plain text must never become `token`. User-defined tokens without the look of mark-up stand

@@ -1,18 +1,31 @@
 //! Which token comes next.
 
+use std::sync::Arc;
+
 use engine::Sampling;
 
 use crate::ffi::Token;
 use crate::ffi::grammar::Grammar;
+use crate::healing::Lexicon;
 
 /// Chooses tokens for one request.
 #[derive(Debug)]
 pub struct Sampler {
     settings: Sampling,
     grammar: Option<Grammar>,
+    healing: Option<Healing>,
+    /// Which of the best tokens comes next, once.
+    rank: usize,
     random: Random,
     /// Kept between tokens for its memory.
     candidates: Vec<(Token, f32)>,
+}
+
+/// What was given back and is still to be written again.
+#[derive(Debug)]
+struct Healing {
+    lexicon: Arc<Lexicon>,
+    rest: Vec<u8>,
 }
 
 impl Sampler {
@@ -21,8 +34,10 @@ impl Sampler {
     pub fn new(settings: Sampling, grammar: Option<Grammar>) -> Self {
         let random = Random(u64::from(settings.seed));
         Self {
+            rank: settings.first_token_rank as usize,
             settings,
             grammar,
+            healing: None,
             random,
             candidates: Vec::new(),
         }
@@ -46,8 +61,22 @@ impl Sampler {
         Ok(())
     }
 
-    /// Chooses the next token; `None` if the grammar lets none follow.
-    pub fn choose(&mut self, logits: &[f32]) -> Option<Token> {
+    /// Holds what comes first to these bytes.
+    pub fn heal(&mut self, lexicon: Arc<Lexicon>, rest: Vec<u8>) {
+        self.healing = (!rest.is_empty()).then_some(Healing { lexicon, rest });
+    }
+
+    /// Chooses the next token; `None` if none may follow. `ends` tells the tokens that end a generation,
+    /// which are no alternatives to a text.
+    pub fn choose(&mut self, logits: &[f32], ends: &dyn Fn(Token) -> bool) -> Option<Token> {
+        if self.healing.is_some() {
+            return self.choose_healing(logits);
+        }
+        if self.rank > 0 {
+            self.fill(logits);
+            self.candidates.retain(|(token, _)| !ends(*token));
+            return self.take_rank();
+        }
         // A grammar usually agrees with the model: ask it about the choice before asking about everything.
         if self.settings.temperature == 0.0 {
             let best = most_likely(
@@ -77,11 +106,61 @@ impl Sampler {
         self.draw()
     }
 
-    /// Goes on after `token`, which does not end the generation; false if the grammar refuses it.
-    pub fn accept(&mut self, token: Token) -> bool {
-        self.grammar
-            .as_mut()
-            .is_none_or(|grammar| grammar.accept(token).is_ok())
+    /// Chooses among the tokens that agree with what was given back.
+    fn choose_healing(&mut self, logits: &[f32]) -> Option<Token> {
+        let healing = self.healing.as_ref()?;
+        let logit = |token: Token| logits.get(usize::try_from(token).ok()?).copied();
+        let agreeing = healing.lexicon.agreeing(&healing.rest);
+        let agreeing = agreeing.filter_map(|(token, length)| Some((token, logit(token)?, length)));
+        self.candidates.clear();
+        let mut best: Option<(f32, usize)> = None;
+        let mut new = Vec::new();
+        for (token, logit, length) in agreeing.filter(|(_, logit, _)| logit.is_finite()) {
+            self.candidates.push((token, logit));
+            if self.rank > 0 && length > healing.rest.len() {
+                new.push((token, logit));
+            }
+            if best.is_none_or(|(highest, _)| logit > highest) {
+                best = Some((logit, length));
+            }
+        }
+        // An alternative differs from the first token on that says something new.
+        if self.rank > 0 && best.is_some_and(|(_, length)| length > healing.rest.len()) {
+            self.candidates = new;
+            return self.take_rank();
+        }
+        if self.settings.temperature == 0.0 {
+            return most_likely(self.candidates.iter().copied());
+        }
+        self.draw()
+    }
+
+    /// The candidate of the rank that is asked for, or the last if there are fewer.
+    fn take_rank(&mut self) -> Option<Token> {
+        let rank = std::mem::take(&mut self.rank).min(self.candidates.len().checked_sub(1)?);
+        let order =
+            |left: &(Token, f32), right: &(Token, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
+        let (_, chosen, _) = self.candidates.select_nth_unstable_by(rank, order);
+        Some(chosen.0)
+    }
+
+    /// Goes on after `token`, which stands for `piece` and does not end the generation. Gives how many of
+    /// its bytes were there already; `None` if the grammar refuses it.
+    pub fn accept(&mut self, token: Token, piece: &[u8]) -> Option<usize> {
+        if let Some(grammar) = &mut self.grammar
+            && grammar.accept(token).is_err()
+        {
+            return None;
+        }
+        let Some(healing) = &mut self.healing else {
+            return Some(0);
+        };
+        let known = healing.rest.len().min(piece.len());
+        healing.rest.drain(..known);
+        if healing.rest.is_empty() {
+            self.healing = None;
+        }
+        Some(known)
     }
 
     /// Takes every token that the grammar allows as a candidate.
@@ -217,7 +296,9 @@ mod tests {
 
     fn drawn(settings: Sampling, logits: &[f32], count: usize) -> Vec<Token> {
         let mut sampler = Sampler::new(settings, None);
-        let mut tokens: Vec<Token> = (0..count).filter_map(|_| sampler.choose(logits)).collect();
+        let mut tokens: Vec<Token> = (0..count)
+            .filter_map(|_| sampler.choose(logits, &|_| false))
+            .collect();
         tokens.sort_unstable();
         tokens
     }
@@ -226,7 +307,10 @@ mod tests {
     fn without_temperature_the_most_likely_token_comes() {
         let logits = [0.5, f32::NAN, 3.0, 3.0, f32::NEG_INFINITY];
         assert_eq!(drawn(Sampling::default(), &logits, 2), [2, 2]);
-        assert_eq!(Sampler::new(Sampling::default(), None).choose(&[f32::NAN]), None);
+        assert_eq!(
+            Sampler::new(Sampling::default(), None).choose(&[f32::NAN], &|_| false),
+            None
+        );
     }
 
     #[test]
@@ -239,8 +323,9 @@ mod tests {
         let logits: Vec<f32> = (0..50).map(|token| (token as f32).sin()).collect();
         let mut first = Sampler::new(settings.clone(), None);
         let mut second = Sampler::new(settings, None);
+        let never = |_| false;
         for _ in 0..100 {
-            assert_eq!(first.choose(&logits), second.choose(&logits));
+            assert_eq!(first.choose(&logits, &never), second.choose(&logits, &never));
         }
     }
 
@@ -328,7 +413,7 @@ mod tests {
             temperature in 0.0_f32..2.0, top_k in 0_u32..700, top_p in 0.0_f32..=1.0, min_p in 0.0_f32..=1.0,
         ) {
             let settings = Sampling { temperature, top_k, top_p, min_p, ..Sampling::default() };
-            if let Some(token) = Sampler::new(settings, None).choose(&logits) {
+            if let Some(token) = Sampler::new(settings, None).choose(&logits, &|_| false) {
                 prop_assert!((token as usize) < logits.len());
             }
         }

@@ -11,8 +11,12 @@ mod cache;
 mod cancel;
 #[path = "model/ffi.rs"]
 mod ffi;
+#[path = "model/healing.rs"]
+mod healing;
 #[path = "model/loading.rs"]
 mod loading;
+#[path = "model/moved.rs"]
+mod moved;
 #[path = "model/text.rs"]
 mod text;
 

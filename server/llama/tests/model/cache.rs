@@ -95,3 +95,47 @@ fn a_generation_ends_when_the_context_is_full() {
     // The last token is given out but needs no place in the cache.
     assert_eq!(usage.prompt_tokens + usage.generated_tokens, CONTEXT_TOKENS + 1);
 }
+
+#[test]
+fn alternatives_begin_differently_and_share_the_prompt() {
+    let Some(engine) = shared() else { return };
+    let text = source("alternatives", 12);
+    let alternative = |rank| {
+        let mut request = request(&format!("{text}    return total_"), 6);
+        request.sampling.first_token_rank = rank;
+        request
+    };
+    let running: Vec<_> = (0..3)
+        .map(|rank| crate::submit(&engine, alternative(rank)))
+        .collect();
+    let mut texts = Vec::new();
+    let mut evaluated = Vec::new();
+    for (ticket, events) in running {
+        let events: Vec<_> = events.into_iter().collect();
+        ticket.detach();
+        texts.push(
+            events
+                .iter()
+                .filter_map(|event| match event {
+                    engine::Event::Token { text, .. } => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect::<String>(),
+        );
+        let usage = events.iter().find_map(|event| match event {
+            engine::Event::Done { usage, .. } => Some(*usage),
+            _ => None,
+        });
+        evaluated.push(usage.expect("answered").evaluated_tokens);
+    }
+    assert!(
+        texts[0] != texts[1] && texts[1] != texts[2] && texts[0] != texts[2],
+        "{texts:?}"
+    );
+    assert!(
+        evaluated[0] > 100 && evaluated[1] == 1 && evaluated[2] == 1,
+        "{evaluated:?}"
+    );
+    let first = complete(&engine, alternative(0));
+    assert_eq!(first.text, texts[0]);
+}

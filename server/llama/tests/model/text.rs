@@ -41,13 +41,13 @@ fn reserved_strings_in_text_stay_text() {
             assert_eq!(String::from_utf8_lossy(&bytes), text);
         }
         let named = tokeniser
-            .prompt(&[Segment::Token(name.clone())], 64)
+            .prompt(&[Segment::Token(name.clone())], 64, true)
             .expect("it exists");
-        assert_eq!(named, [token], "{name}");
+        assert_eq!(named.tokens, [token], "{name}");
         let template = tokeniser
-            .prompt(&[Segment::Template(format!("x{name}"))], 64)
+            .prompt(&[Segment::Template(format!("x{name}"))], 64, true)
             .expect("short");
-        assert_eq!(template.last(), Some(&token), "{name}");
+        assert_eq!(template.tokens.last(), Some(&token), "{name}");
     }
 }
 
@@ -55,8 +55,8 @@ fn reserved_strings_in_text_stay_text() {
 fn texts_are_one_text_wherever_they_are_cut() {
     let Some(tokeniser) = tokeniser() else { return };
     let text = |part: &str| Segment::Text(part.to_owned());
-    let whole = tokeniser.prompt(&[text("def fibonacci(n):")], 64);
-    let cut = tokeniser.prompt(&[text("def fibo"), text(""), text("nacci(n):")], 64);
+    let whole = tokeniser.prompt(&[text("def fibonacci(n):")], 64, true);
+    let cut = tokeniser.prompt(&[text("def fibo"), text(""), text("nacci(n):")], 64, true);
     assert_eq!(whole, cut);
 }
 
