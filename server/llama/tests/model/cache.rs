@@ -1,8 +1,8 @@
 //! What is reused, and that reuse changes nothing.
 
-use engine::{Lane, StopReason};
+use engine::{Event, Lane, Request, Reuse, Segment, StopReason};
 
-use crate::{CONTEXT_TOKENS, complete, request, shared, source};
+use crate::{CONTEXT_TOKENS, complete, request, shared, source, submit};
 
 #[test]
 fn the_common_beginning_is_evaluated_once() {
@@ -69,7 +69,7 @@ fn a_full_cache_gives_up_what_was_used_longest_ago() {
 fn requests_that_do_not_fit_together_are_all_answered() {
     let Some(engine) = shared() else { return };
     let running: Vec<_> = ["one", "two", "three", "four"]
-        .map(|name| crate::submit(&engine, request(&source(name, 25), 4)))
+        .map(|name| submit(&engine, request(&source(name, 25), 4)))
         .into_iter()
         .collect();
     for (ticket, events) in running {
@@ -105,9 +105,7 @@ fn alternatives_begin_differently_and_share_the_prompt() {
         request.sampling.first_token_rank = rank;
         request
     };
-    let running: Vec<_> = (0..3)
-        .map(|rank| crate::submit(&engine, alternative(rank)))
-        .collect();
+    let running: Vec<_> = (0..3).map(|rank| submit(&engine, alternative(rank))).collect();
     let mut texts = Vec::new();
     let mut evaluated = Vec::new();
     for (ticket, events) in running {
@@ -117,13 +115,13 @@ fn alternatives_begin_differently_and_share_the_prompt() {
             events
                 .iter()
                 .filter_map(|event| match event {
-                    engine::Event::Token { text, .. } => Some(text.as_str()),
+                    Event::Token { text, .. } => Some(text.as_str()),
                     _ => None,
                 })
                 .collect::<String>(),
         );
         let usage = events.iter().find_map(|event| match event {
-            engine::Event::Done { usage, .. } => Some(*usage),
+            Event::Done { usage, .. } => Some(*usage),
             _ => None,
         });
         evaluated.push(usage.expect("answered").evaluated_tokens);
@@ -138,4 +136,91 @@ fn alternatives_begin_differently_and_share_the_prompt() {
     );
     let first = complete(&engine, alternative(0));
     assert_eq!(first.text, texts[0]);
+}
+
+/// A request to fill in between `source(name)` with `typed` behind it, and a rest of about 100 tokens.
+fn infill(name: &str, typed: &str, reuse: Reuse, tokens_max: u32) -> Request {
+    let token = |name: &str| Segment::Token(name.to_owned());
+    let mut request = request("", tokens_max);
+    request.prompt = vec![
+        token("<|fim_prefix|>"),
+        Segment::Text(source(name, 4) + typed),
+        token("<|fim_suffix|>"),
+        Segment::Text(source("rest", 6)),
+        token("<|fim_middle|>"),
+    ];
+    request.reuse = reuse;
+    request
+}
+
+#[test]
+fn a_key_costs_its_token_and_two_markers_until_a_pause_makes_all_fresh() {
+    let Some(engine) = shared() else { return };
+    let asked =
+        |typed: &str, reuse, tokens_max| complete(&engine, infill("slide", typed, reuse, tokens_max)).usage;
+    asked("    return", Reuse::Moved, 2);
+    let mut typed = "    return".to_owned();
+    for word in [" total", "_", "1", " +", " total", "_", "2"] {
+        typed += word;
+        let usage = asked(&typed, Reuse::Moved, 2);
+        assert!(
+            usage.evaluated_tokens <= 4 && usage.moved_tokens > 80,
+            "{typed}: {usage:?}"
+        );
+        assert_eq!(usage.reused_tokens + usage.evaluated_tokens, usage.prompt_tokens);
+    }
+    // What was moved is nothing to who wants it exact; only what stands before it is.
+    let mut idle = infill("slide", &typed, Reuse::Exact, 0);
+    idle.lane = Lane::Idle;
+    let fresh = complete(&engine, idle).usage;
+    assert!(
+        fresh.evaluated_tokens > 80 && fresh.reused_tokens > 60,
+        "{fresh:?}"
+    );
+    let again = asked(&typed, Reuse::Moved, 2);
+    assert_eq!((again.evaluated_tokens, again.moved_tokens), (1, 0), "{again:?}");
+    typed += ")";
+    let usage = asked(&typed, Reuse::Moved, 2);
+    assert!(
+        usage.evaluated_tokens <= 4 && usage.moved_tokens > 80,
+        "{usage:?}"
+    );
+    // Deleting back, a jump forth into the rest, and back.
+    let usage = asked("    return total_1", Reuse::Moved, 2);
+    assert!(
+        usage.evaluated_tokens <= 4 && usage.moved_tokens > 80,
+        "{usage:?}"
+    );
+}
+
+#[test]
+fn what_is_moved_leaves_the_running_alone() {
+    let Some(engine) = shared() else { return };
+    // Nothing near a tie, and no end.
+    let counting = |reuse, tokens_max| {
+        let mut request = infill(
+            "running",
+            "# 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,",
+            reuse,
+            tokens_max,
+        );
+        request.sampling.grammar = Some("root ::= [0-9, ] root".to_owned());
+        request
+    };
+    let alone = complete(&engine, counting(Reuse::Exact, 24)).text;
+    let (ticket, events) = submit(&engine, counting(Reuse::Moved, 24));
+    let mut text = String::new();
+    for (count, event) in events.into_iter().enumerate() {
+        if let Event::Token { text: piece, .. } = event {
+            text += &piece;
+        }
+        if count < 8 && count % 2 == 0 {
+            let typed = "# 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,".to_owned() + &" x".repeat(count);
+            submit(&engine, infill("running", &typed, Reuse::Moved, 2))
+                .0
+                .detach();
+        }
+    }
+    ticket.detach();
+    assert_eq!(text, alone);
 }
