@@ -5,9 +5,13 @@ use engine::{Lane, Reuse};
 use crate::blocks::{self, Block, Rules, Span, common};
 use crate::ffi::Token;
 
-/// Sequences that one lane may fill before it takes over its own: so that a day's typing does not drive
-/// out the long conversation of an agent that waits for its user.
-const SLOTS_PER_LANE: usize = 2;
+/// Slots that typing may fill, with what warms the cache for it, before it takes over its own: so that a
+/// day's typing does not drive out the long conversation of an agent that waits for its user. Two files,
+/// each with the copy that a pause makes fresh.
+const TYPING_SLOTS: usize = 4;
+
+/// The same for agents.
+const AGENT_SLOTS: usize = 2;
 
 /// What a moved block's age may cost it at most, in tokens: each move makes it a little less right.
 const AGE_COST_MAX: u32 = 16;
@@ -267,20 +271,16 @@ impl Slots {
 
     /// The idle sequence whose tokens are missed least by `lane`.
     fn victim(&self, lane: Lane) -> Option<usize> {
-        let own = self
-            .slots
-            .iter()
-            .filter(|slot| slot.lane == Some(lane) && !slot.tokens.is_empty())
-            .count();
+        let agent = lane == Lane::Agent;
+        let is_own = |slot: &Slot| slot.lane.is_some_and(|lane| (lane == Lane::Agent) == agent);
+        let own = self.slots.iter().filter(|slot| is_own(slot) && slot.stock() > 0);
+        let full = own.count() >= if agent { AGENT_SLOTS } else { TYPING_SLOTS };
         let idle = self
             .slots
             .iter()
             .enumerate()
             .filter(|(_, slot)| slot.owner.is_none());
-        let (slot, _) = idle.min_by_key(|(_, slot)| {
-            let foreign = own >= SLOTS_PER_LANE && slot.lane != Some(lane);
-            (foreign, !slot.tokens.is_empty(), slot.used)
-        })?;
+        let (slot, _) = idle.min_by_key(|(_, slot)| (full && !is_own(slot), slot.stock() > 0, slot.used))?;
         Some(slot)
     }
 
@@ -407,8 +407,9 @@ mod tests {
             plan(&slots(true, &[("ab", A), ("", T)]), "xy", T),
             Some((1, None, 0))
         );
-        let full = slots(true, &[("ab", A), ("cd", T), ("ef", T)]);
+        let full = slots(true, &[("ab", A), ("cd", T), ("ef", I), ("gh", T), ("ij", T)]);
         assert_eq!(plan(&full, "xy", T), Some((1, None, 0)));
+        assert_eq!(plan(&full, "xy", A), Some((0, None, 0)));
         assert_eq!(
             plan(&slots(true, &[("ab", A), ("cd", T)]), "xy", T),
             Some((0, None, 0))

@@ -17,9 +17,10 @@ use crate::prompt::Tokeniser;
 use crate::slots::Wanted;
 use crate::threads::ThreadController;
 
-/// Tokens of a prompt that are evaluated at once. An aborted chunk is evaluated again, a finished one is
-/// not: shorter loses less when typing goes on, longer is a little faster.
-const CHUNK_TOKENS: usize = 128;
+/// Tokens of a prompt that are evaluated at once. A decode stops between two operations of its graph, and
+/// an aborted chunk is evaluated again: shorter stops sooner and loses less when typing goes on, longer is a
+/// little faster.
+const CHUNK_TOKENS: usize = 64;
 /// The same where nobody waits: what a key interrupts is lost, so it must be little.
 const CHUNK_TOKENS_IDLE: usize = 32;
 
