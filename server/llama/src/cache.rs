@@ -1,13 +1,14 @@
 //! The cache as slots: plans are carried out, and what is believed of the cache is held true to it.
 
-use engine::Reuse;
+use engine::{Lane, Reuse};
 
 use crate::blocks::{Block, Rules};
 use crate::ffi::Token;
 use crate::ffi::batch::Batch;
 use crate::ffi::context::{Context, DecodeError, Decoded};
 use crate::ffi::memory::MemoryError;
-use crate::slots::{Kept, Piece, Plan, Slots, Wanted};
+use crate::shelf::Kept;
+use crate::slots::{self, Piece, Plan, Slots, Wanted};
 
 /// Sequences for the pieces of moved prompts, for each slot. While a prompt is made anew from the pieces of
 /// the old one, both are there.
@@ -100,8 +101,8 @@ impl Cache {
         let plan = self.slots.plan(&wanted)?;
         let (reused, moved) = plan.kept.counts();
         let done = match &plan.kept {
-            Kept::Beginning(keep) => self.keep_beginning(&plan, *keep),
-            Kept::Blocks(blocks) => self.take_blocks(&plan, blocks),
+            slots::Kept::Beginning(keep) => self.keep_beginning(&plan, *keep),
+            slots::Kept::Blocks(blocks) => self.take_blocks(&plan, blocks),
         };
         self.slots.take(plan.slot, owner, wanted.lane);
         if done.is_err() || !self.is_true(plan.slot) {
@@ -266,6 +267,39 @@ impl Cache {
         let slot = self.slots.get_mut(slot);
         slot.tokens.truncate(keep);
         slot.next = keep as u32;
+    }
+
+    /// The fresh part of what an idle slot holds, to be kept elsewhere.
+    ///
+    /// # Errors
+    /// Gives a [`MemoryError`].
+    pub fn save(&mut self, slot: usize) -> Result<Kept, MemoryError> {
+        let found = self.slots.get(slot);
+        let sequence = found.pieces.first().map_or(slot as u32, |piece| piece.sequence);
+        let tokens = found.fresh().to_vec();
+        let state = self.context.save(sequence)?;
+        Ok(Kept { tokens, state })
+    }
+
+    /// Puts back what was kept, into an empty slot; false if that cannot be.
+    pub fn restore(&mut self, slot: usize, kept: Kept) -> bool {
+        let fits = slot < self.slots.len()
+            && self.slots.get(slot).tokens.is_empty()
+            && kept.tokens.len() <= self.context.sizes().context_tokens as usize / 2;
+        if !fits {
+            return false;
+        }
+        let restored = self.context.restore(slot as u32, &kept.state);
+        let found = self.slots.get_mut(slot);
+        found.next = kept.tokens.len() as u32;
+        found.tokens = kept.tokens;
+        if restored.is_err() || !self.is_true(slot) {
+            self.forget(slot);
+            return false;
+        }
+        self.slots.take(slot, 0, Lane::Typing);
+        self.slots.release(slot);
+        true
     }
 
     /// Empties the idle slot that was used longest ago; false if there is none.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::{Event, EventSink, Failure, Lane, Request, StopReason, Usage};
 
@@ -19,6 +19,14 @@ pub(crate) struct Submission {
 pub(crate) enum Command {
     Submit(Box<Submission>),
     Cancel(u64),
+}
+
+/// How long the engine's thread waits for commands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wait {
+    No,
+    Always,
+    AtMost(Duration),
 }
 
 /// What the engine's thread gets when it looks.
@@ -131,6 +139,11 @@ impl Inbox {
         self.filled.notify_one();
     }
 
+    /// Whether something has come that should be looked at.
+    pub(crate) fn is_filled(&self) -> bool {
+        !self.lock().commands.is_empty()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -150,11 +163,20 @@ impl Inbox {
     }
 
     /// Takes what has come; with `wait`, until something has.
-    pub(crate) fn take(&self, wait: bool) -> Taken {
+    pub(crate) fn take(&self, wait: Wait) -> Taken {
         let mut inner = self.lock();
-        while wait && inner.commands.is_empty() && !inner.closed {
-            inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
+        let idle = |inner: &mut Inner| inner.commands.is_empty() && !inner.closed;
+        inner = match wait {
+            Wait::No => inner,
+            Wait::Always => self
+                .filled
+                .wait_while(inner, idle)
+                .unwrap_or_else(PoisonError::into_inner),
+            Wait::AtMost(patience) => {
+                let waited = self.filled.wait_timeout_while(inner, patience, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         if inner.closed {
             return Taken::Closed;
         }

@@ -2,7 +2,7 @@
 //!
 //! [`LlamaEngine`] is a handle on one thread that owns the model, its cache and everything else that must
 //! not be shared. What it does between two tokens is laid out over modules that can be tested without a
-//! model: [`prompt`] makes tokens of segments, [`blocks`] and [`slots`] decide what is reused, [`cache`] carries it out, [`threads`] learns how
+//! model: [`prompt`] makes tokens of segments, [`blocks`] and [`slots`] decide what is reused, [`cache`] carries it out, [`shelf`] keeps it over a restart, [`threads`] learns how
 //! many threads to use, [`sampling`] chooses, [`healing`] joins it to a half-typed word, [`output`] makes events of bytes, [`gguf`] checks files.
 //! All unsafe code is in [`ffi`].
 
@@ -29,6 +29,7 @@ pub mod options;
 pub mod output;
 pub mod prompt;
 pub mod sampling;
+pub mod shelf;
 pub mod slots;
 pub mod threads;
 mod worker;

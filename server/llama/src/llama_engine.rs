@@ -16,6 +16,7 @@ use crate::inbox::Inbox;
 use crate::load::check_header;
 use crate::metrics::{Counters, Metrics};
 use crate::prompt::Tokeniser;
+use crate::shelf::Shelf;
 use crate::worker::{Sizes, Worker};
 use crate::{LlamaOptions, LoadError};
 
@@ -182,6 +183,7 @@ fn load(
     };
     let template = model.metadata("tokenizer.chat_template");
     let context = Context::new(Arc::clone(&model), sizes, Arc::clone(inbox.abort_flag()))?;
+    let shelf = shelf(options, backend, &model, sizes.context_tokens);
     let vocabulary = Vocabulary::new(model);
     let threads_max = options.threads_max();
     let threads = if threads_max == 1 { "thread" } else { "threads" };
@@ -206,7 +208,29 @@ fn load(
             slots: SLOTS,
             context_tokens: sizes.context_tokens,
         },
+        shelf,
     ))
+}
+
+/// Where evaluated prompts are kept: under a name of all that they depend on.
+fn shelf(options: &LlamaOptions, backend: &Backend, model: &Model, context_tokens: u32) -> Option<Shelf> {
+    let folder = options.kept_folder.clone()?;
+    let metadata = std::fs::metadata(&options.file).ok()?;
+    let modified = metadata
+        .modified()
+        .ok()?
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
+    let key = format!(
+        "{} {} {} {} {} {context_tokens} {:?}",
+        options.file.display(),
+        metadata.len(),
+        modified.as_nanos(),
+        model.summary(),
+        backend.version(),
+        options.gpu_layers,
+    );
+    Some(Shelf::new(folder, key, options.kept_bytes_max))
 }
 
 /// Tokens of context: as asked, but never more than the model was trained for.

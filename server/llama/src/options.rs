@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use engine::FimFormat;
 
+/// Bytes of evaluated prompts on disk, when nothing else is said.
+const KEPT_BYTES_MAX_DEFAULT: u64 = 256 * 1024 * 1024;
+
 /// What an engine is loaded with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LlamaOptions {
@@ -22,6 +25,10 @@ pub struct LlamaOptions {
     pub backends_folder: Option<PathBuf>,
     /// Infill format of the model's card; `None` derives it from the vocabulary.
     pub fim: Option<FimFormat>,
+    /// Folder in which evaluated prompts are kept, so that a restart goes on where it was; `None` keeps none.
+    pub kept_folder: Option<PathBuf>,
+    /// Bytes that the folder may hold.
+    pub kept_bytes_max: u64,
 }
 
 impl LlamaOptions {
@@ -41,6 +48,8 @@ impl LlamaOptions {
             gpu_layers: None,
             backends_folder: None,
             fim: None,
+            kept_folder: None,
+            kept_bytes_max: KEPT_BYTES_MAX_DEFAULT,
         }
     }
 

@@ -300,6 +300,29 @@ impl Slots {
         self.slots[slot].used = self.clock;
     }
 
+    /// The idle slots that somebody who types will come back to, the last one first: those whose fresh
+    /// tokens are worth keeping and no near copy of another's.
+    #[must_use]
+    pub fn recent(&self, tokens_min: usize) -> Vec<usize> {
+        let mut recent: Vec<usize> = (0..self.slots.len())
+            .filter(|slot| {
+                let slot = &self.slots[*slot];
+                let is_typing = matches!(slot.lane, Some(Lane::Typing | Lane::Idle));
+                slot.owner.is_none() && is_typing && slot.fresh().len() >= tokens_min
+            })
+            .collect();
+        recent.sort_by_key(|slot| std::cmp::Reverse(self.slots[*slot].used));
+        let mut chosen: Vec<usize> = Vec::new();
+        for slot in recent {
+            let fresh = self.slots[slot].fresh();
+            let is_copy = |other: &usize| common(self.slots[*other].fresh(), fresh) * 10 >= fresh.len() * 9;
+            if !chosen.iter().any(is_copy) {
+                chosen.push(slot);
+            }
+        }
+        chosen
+    }
+
     /// The idle sequence that holds tokens and was used longest ago.
     #[must_use]
     pub fn oldest_idle(&self) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! The engine's thread: who is served next, with what, and what becomes of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::{Failure, Lane, StopReason};
 
@@ -10,10 +10,11 @@ use crate::cache::Cache;
 use crate::ffi::batch::Batch;
 use crate::ffi::context::{Context, Decoded};
 use crate::ffi::vocabulary::TokenKind;
-use crate::inbox::{Command, Inbox, Submission, Taken};
+use crate::inbox::{Command, Inbox, Submission, Taken, Wait};
 use crate::job::{Job, Step};
 use crate::metrics::Counters;
 use crate::prompt::Tokeniser;
+use crate::shelf::{PROMPTS_MAX, Shelf};
 use crate::slots::Wanted;
 use crate::threads::ThreadController;
 
@@ -23,6 +24,11 @@ use crate::threads::ThreadController;
 const CHUNK_TOKENS: usize = 64;
 /// The same where nobody waits: what a key interrupts is lost, so it must be little.
 const CHUNK_TOKENS_IDLE: usize = 32;
+
+/// How long nothing must come before what was evaluated is put on disk.
+const REST: Duration = Duration::from_secs(20);
+/// Tokens of a prompt that is put there, at least: fewer are quickly evaluated.
+const KEPT_TOKENS_MIN: usize = 64;
 
 /// The engine's thread's own things.
 pub(crate) struct Worker {
@@ -35,6 +41,9 @@ pub(crate) struct Worker {
     jobs: Vec<Job>,
     batch: Batch,
     context_tokens: u32,
+    shelf: Option<Shelf>,
+    /// Whether something was evaluated that is not on the shelf.
+    unshelved: bool,
 }
 
 /// How much is served at the same time.
@@ -65,8 +74,21 @@ impl Worker {
         tokeniser: Tokeniser,
         threads_max: u32,
         sizes: Sizes,
+        shelf: Option<Shelf>,
     ) -> Self {
         let batch_tokens = context.sizes().batch_tokens as usize;
+        let mut cache = Cache::new(context, sizes.slots, Rules::default());
+        if let Some(shelf) = &shelf {
+            // The last slot first: the first ones are the next to be used up.
+            for (slot, kept) in (0..sizes.slots as usize)
+                .rev()
+                .zip(shelf.take().into_iter().rev())
+            {
+                let tokens = kept.tokens.len();
+                let restored = cache.restore(slot, kept);
+                tracing::debug!("{tokens} evaluated tokens from disk: restored {restored}");
+            }
+        }
         Self {
             inbox,
             counters,
@@ -74,7 +96,9 @@ impl Worker {
             threads: ThreadController::new(threads_max),
             jobs: Vec::new(),
             batch: Batch::new(batch_tokens),
-            cache: Cache::new(context, sizes.slots, Rules::default()),
+            cache,
+            shelf,
+            unshelved: false,
             context_tokens: sizes.context_tokens,
         }
     }
@@ -82,9 +106,19 @@ impl Worker {
     /// Serves requests until the engine is dropped.
     pub(crate) fn run(mut self) {
         loop {
-            match self.inbox.take(self.jobs.is_empty()) {
+            let wait = match (self.jobs.is_empty(), self.unshelved) {
+                (false, _) => Wait::No,
+                (true, false) => Wait::Always,
+                (true, true) => Wait::AtMost(REST),
+            };
+            match self.inbox.take(wait) {
                 Taken::Closed => break,
-                Taken::Commands(commands) => commands.into_iter().for_each(|command| self.obey(command)),
+                Taken::Commands(commands) => {
+                    if commands.is_empty() && self.jobs.is_empty() {
+                        self.shelve();
+                    }
+                    commands.into_iter().for_each(|command| self.obey(command));
+                }
             }
             if !self.jobs.is_empty() {
                 self.advance();
@@ -92,6 +126,41 @@ impl Worker {
         }
         // Jobs that are dropped tell their requests that the engine is gone.
         self.inbox.fail(&Failure::Gone);
+        self.shelve();
+    }
+
+    /// Puts what somebody who types will come back to on disk; stops when a request comes.
+    fn shelve(&mut self) {
+        let Some(shelf) = self.shelf.clone().filter(|_| self.unshelved) else {
+            return;
+        };
+        self.unshelved = false;
+        let mut room = shelf.bytes_max();
+        let mut count = 0;
+        for slot in self
+            .cache
+            .slots()
+            .recent(KEPT_TOKENS_MIN)
+            .into_iter()
+            .take(PROMPTS_MAX)
+        {
+            if self.inbox.is_filled() {
+                self.unshelved = true;
+                return;
+            }
+            let Ok(kept) = self.cache.save(slot) else { continue };
+            let bytes = kept.state.len() as u64 + kept.tokens.len() as u64 * 4 + 4096;
+            if bytes > room {
+                continue;
+            }
+            room -= bytes;
+            if let Err(error) = shelf.put(count, &kept) {
+                tracing::warn!("what was evaluated cannot be kept on disk: {error}");
+                return;
+            }
+            count += 1;
+        }
+        shelf.tidy(count);
     }
 
     fn obey(&mut self, command: Command) {
@@ -148,6 +217,7 @@ impl Worker {
             Ok(Decoded::Done) => {
                 self.threads.record(tokens, decision.threads, took);
                 self.counters.threads.set(u64::from(self.threads.current()));
+                self.unshelved = self.shelf.is_some();
                 self.digest(&parts, took);
             }
             Ok(Decoded::Aborted) => {

@@ -136,6 +136,41 @@ impl Context {
         unsafe { sys::llama_memory_can_shift(self.memory()) }
     }
 
+    /// All that `sequence` holds, for [`Context::restore`] in the same version of llama.cpp.
+    ///
+    /// # Errors
+    /// Gives a [`MemoryError`].
+    pub fn save(&mut self, sequence: u32) -> Result<Vec<u8>, MemoryError> {
+        let id = self.sequence(sequence)?;
+        // SAFETY: the sequence exists; nothing is written.
+        let length = unsafe { sys::llama_state_seq_get_size(self.as_ptr(), id) };
+        let mut state = vec![0_u8; length];
+        // SAFETY: `state` has room for `length` bytes, and llama.cpp writes no more than it is told.
+        let written = unsafe { sys::llama_state_seq_get_data(self.as_ptr(), state.as_mut_ptr(), length, id) };
+        if written == 0 || written > length {
+            return Err(MemoryError::Unsupported);
+        }
+        state.truncate(written);
+        Ok(state)
+    }
+
+    /// Puts back what [`Context::save`] gave, in place of what `sequence` holds. llama.cpp trusts the
+    /// numbers in `state`, so it must be known to be whole and for this very model.
+    ///
+    /// # Errors
+    /// Gives a [`MemoryError`], after which the sequence must be emptied.
+    pub fn restore(&mut self, sequence: u32, state: &[u8]) -> Result<(), MemoryError> {
+        let id = self.sequence(sequence)?;
+        // SAFETY: the sequence exists, and `state` is as long as said; llama.cpp reads no further and
+        // catches its own exceptions.
+        let read = unsafe { sys::llama_state_seq_set_data(self.as_ptr(), state.as_ptr(), state.len(), id) };
+        if read == 0 {
+            Err(MemoryError::Unsupported)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Removes everything.
     pub fn clear(&mut self) {
         // SAFETY: takes any cache. The data need not be wiped: cells without positions are never read.
