@@ -83,6 +83,13 @@ impl Paths {
         self.run.join("engine.sock")
     }
 
+    /// Prompts that the engine process has evaluated, kept over a restart. They hold the user's code.
+    #[cfg(feature = "llama")]
+    #[must_use]
+    pub fn evaluated_prompts(&self) -> PathBuf {
+        self.state.join("evaluated")
+    }
+
     /// What the engine process has to say for itself.
     #[must_use]
     pub fn engine_log(&self) -> PathBuf {

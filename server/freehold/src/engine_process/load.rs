@@ -31,7 +31,7 @@ pub fn load_engine(
     let store = Store::new(files, paths);
     let installed = store.chosen(settings)?;
     store.verify(&installed)?;
-    load_model(&store, installed, settings)
+    load_model(&store, installed, settings, paths)
 }
 
 fn load_script(files: &dyn Files, file: &Path) -> anyhow::Result<Arc<dyn Engine>> {
@@ -46,6 +46,7 @@ fn load_model(
     store: &Store<'_>,
     installed: Installed,
     settings: &Settings,
+    paths: &Paths,
 ) -> anyhow::Result<Arc<dyn Engine>> {
     let fim = installed
         .card
@@ -57,6 +58,7 @@ fn load_model(
         fim,
         context_tokens: settings.engine.context_tokens,
         threads: settings.engine.threads,
+        kept_folder: Some(paths.evaluated_prompts()),
         ..llama::LlamaOptions::new(installed.file)
     };
     Ok(Arc::new(llama::LlamaEngine::load(options)))
@@ -67,6 +69,7 @@ fn load_model(
     _store: &Store<'_>,
     installed: Installed,
     _settings: &Settings,
+    _paths: &Paths,
 ) -> anyhow::Result<Arc<dyn Engine>> {
     anyhow::bail!(
         "this build of Freehold has no engine in it, so `{}` cannot be loaded; build it with the feature `llama`",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use engine::{Engine, Failure, State, StopReason};
 use llama::{LlamaEngine, LlamaOptions};
 
-use crate::{ending, model_file, request, submit};
+use crate::{complete, ending, model_file, request, source, submit};
 
 #[test]
 fn requests_wait_for_the_model_and_can_be_cancelled_meanwhile() {
@@ -67,4 +67,44 @@ fn refused(options: LlamaOptions, name: &str) {
     assert_eq!(engine.state(), State::Failed(text.clone()));
     let later = engine::generate(&engine, request("x", 1));
     assert_eq!(later, Err(failure));
+}
+
+#[test]
+fn a_restart_goes_on_where_it_was_and_passes_over_what_is_damaged() {
+    let Some(file) = model_file() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = folder.path().join("kept");
+    let engine = |context_tokens| {
+        LlamaEngine::load(LlamaOptions {
+            context_tokens,
+            kept_folder: Some(kept.clone()),
+            ..LlamaOptions::new(&file)
+        })
+    };
+    let files = || -> Vec<_> {
+        let entries = std::fs::read_dir(&kept).expect("the folder is there");
+        entries.map(|entry| entry.expect("readable").path()).collect()
+    };
+    let asked = request(
+        &(source("restart", 5) + "# 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"),
+        6,
+    );
+    let cold = complete(&engine(1024), asked.clone());
+    assert!(cold.usage.evaluated_tokens > 80);
+    assert_eq!(files().len(), 1);
+    let warm = complete(&engine(1024), asked.clone());
+    assert_eq!((warm.usage.evaluated_tokens, warm.text), (1, cold.text.clone()));
+    // Of another size of the context, so not for this one; and damaged.
+    assert_eq!(complete(&engine(512), request("x", 1)).usage.reused_tokens, 0);
+    for path in files() {
+        let mut bytes = std::fs::read(&path).expect("readable");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("writable");
+    }
+    let again = complete(&engine(1024), asked);
+    assert_eq!(
+        (again.usage.evaluated_tokens, again.text),
+        (cold.usage.evaluated_tokens, cold.text)
+    );
 }
