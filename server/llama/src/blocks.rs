@@ -22,7 +22,7 @@ pub struct Rules {
     pub overlap_max: u32,
     /// Positions that a block may lie behind its place, at most.
     pub gap_max: u32,
-    /// Tokens at the beginning of a moved block that are evaluated again.
+    /// Tokens behind new text or a marker that are evaluated again before a moved block begins.
     pub renewed_tokens: usize,
 }
 
@@ -130,13 +130,12 @@ impl<'a> Search<'a> {
     /// Finds blocks in what follows the first difference.
     fn rest(&mut self, is_special: &dyn Fn(Token) -> bool) {
         let index = self.index(is_special);
-        let minimum = self.rules.block_tokens_min.max(1) + self.rules.renewed_tokens;
         let mut next = self.at;
         // The beginning is one more.
-        while self.blocks.len() <= self.rules.blocks_max && next + minimum <= self.prompt.len() {
-            match self.longest(&index, next, minimum, is_special) {
+        while self.blocks.len() <= self.rules.blocks_max && next < self.prompt.len() {
+            let renewed = self.renewed(next, is_special);
+            match self.longest(&index, next, renewed, is_special) {
                 Some((span, tokens)) => {
-                    let renewed = self.rules.renewed_tokens;
                     // What lies between is evaluated before the block.
                     self.position += count(next + renewed - self.at);
                     self.at = next + renewed;
@@ -145,6 +144,18 @@ impl<'a> Search<'a> {
                 }
                 None => next += 1,
             }
+        }
+    }
+
+    /// How many tokens of a block at `next` must be evaluated again, beyond those before it that are.
+    fn renewed(&self, next: usize, is_special: &dyn Fn(Token) -> bool) -> usize {
+        let new = &self.prompt[self.at..next];
+        let behind_marker = new.iter().rev().take_while(|token| !is_special(**token)).count();
+        // Where nothing new stands before it, the seam is an old one.
+        if new.is_empty() {
+            0
+        } else {
+            self.rules.renewed_tokens.saturating_sub(behind_marker)
         }
     }
 
@@ -177,10 +188,11 @@ impl<'a> Search<'a> {
         &self,
         index: &Index,
         next: usize,
-        minimum: usize,
+        renewed: usize,
         is_special: &dyn Fn(Token) -> bool,
     ) -> Option<(usize, Range<usize>)> {
-        let window = self.prompt.get(next..next + self.rules.block_tokens_min.max(1))?;
+        let minimum = self.rules.block_tokens_min.max(1);
+        let window = self.prompt.get(next..next + minimum)?;
         let place = self.position + count(next - self.at);
         let candidates = index.get(window)?.iter().filter_map(|&(number, offset)| {
             let span = &self.spans[number];
@@ -191,11 +203,11 @@ impl<'a> Search<'a> {
                 .count();
             let start = span.start + count(offset);
             let (before, behind) = (place.saturating_sub(start), start.saturating_sub(place));
-            let fits = length >= minimum
+            let fits = length >= minimum + renewed
                 && before <= self.rules.overlap_max
                 && behind <= self.rules.gap_max
                 // Behind its end the next position is free, and it begins behind all that was taken before.
-                && start + count(length) > place + count(self.rules.renewed_tokens)
+                && start + count(length) > place + count(renewed)
                 && self.is_unused(number, offset);
             fits.then_some((length, std::cmp::Reverse(before.max(behind)), number, offset))
         });
