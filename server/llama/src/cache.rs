@@ -21,7 +21,8 @@ pub struct Cache {
     slots: Slots,
     /// Sequences that hold nothing.
     free: Vec<u32>,
-    can_move: bool,
+    /// Longest prompt of which parts may be moved; none where the cache cannot do it.
+    moved_tokens_max: usize,
 }
 
 /// What a request got.
@@ -53,11 +54,18 @@ impl Cache {
     pub fn new(context: Context, slots: u32, rules: Rules) -> Self {
         let parts = context.model().keeps_every_position();
         let all = context.sizes().sequences;
+        // What lies behind its place takes positions that no token has, and there are models for which the
+        // last position is the last. Where positions are more than one number, nothing can be moved.
+        let gaps = rules.gap_max as usize * rules.blocks_max;
+        let moved_tokens_max = if parts && context.can_shift() {
+            (context.sizes().context_tokens as usize).saturating_sub(gaps)
+        } else {
+            0
+        };
         Self {
             slots: Slots::new(slots as usize, parts, rules),
             free: (slots..all).rev().collect(),
-            // Where positions are more than one number, or layers forget, cells must stay where they are.
-            can_move: parts && context.can_shift(),
+            moved_tokens_max,
             context,
         }
     }
@@ -95,7 +103,7 @@ impl Cache {
 
     /// Gives request `owner` the best slot for what it wants; `None` while all serve requests.
     pub fn assign(&mut self, owner: u64, mut wanted: Wanted) -> Option<Assigned> {
-        if !self.can_move {
+        if wanted.prompt.len() > self.moved_tokens_max {
             wanted.reuse = Reuse::Exact;
         }
         let plan = self.slots.plan(&wanted)?;

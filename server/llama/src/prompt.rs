@@ -24,6 +24,8 @@ pub struct Tokeniser {
     /// Texts of tokens that plain text must never become although the tokeniser recognises them, the
     /// longest first.
     markup: Vec<String>,
+    /// For each token, whether plain text must never become it.
+    reserved: Vec<bool>,
     lexicon: Arc<Lexicon>,
 }
 
@@ -46,7 +48,14 @@ impl Tokeniser {
             .map(|(text, _)| text.to_owned())
             .collect();
         markup.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let count = Token::try_from(vocabulary.len()).unwrap_or(Token::MAX);
+        let reserved = (0..count).map(|token| match vocabulary.kind(token) {
+            Some(TokenKind::Plain) => vocabulary.ends_generation(token),
+            Some(TokenKind::UserDefined) => is_reserved(&vocabulary, token, &vocabulary.text(token)),
+            Some(TokenKind::Control) | None => true,
+        });
         let mut tokeniser = Self {
+            reserved: reserved.collect(),
             vocabulary,
             markup,
             lexicon: Arc::default(),
@@ -236,14 +245,14 @@ impl Tokeniser {
         Ok(tokens)
     }
 
-    fn is_reserved(&self, token: Token) -> bool {
-        match self.vocabulary.kind(token) {
-            Some(TokenKind::Plain) => self.vocabulary.ends_generation(token),
-            Some(TokenKind::UserDefined) => {
-                is_reserved(&self.vocabulary, token, &self.vocabulary.text(token))
-            }
-            Some(TokenKind::Control) | None => true,
-        }
+    /// Whether `token` gives structure: plain text never becomes it. So is a number that is no token.
+    #[must_use]
+    pub fn is_reserved(&self, token: Token) -> bool {
+        let index = usize::try_from(token).ok();
+        index
+            .and_then(|index| self.reserved.get(index))
+            .copied()
+            .unwrap_or(true)
     }
 }
 

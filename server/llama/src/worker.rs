@@ -9,7 +9,6 @@ use crate::blocks::{Rules, common};
 use crate::cache::Cache;
 use crate::ffi::batch::Batch;
 use crate::ffi::context::{Context, Decoded};
-use crate::ffi::vocabulary::TokenKind;
 use crate::inbox::{Command, Inbox, Submission, Taken, Wait};
 use crate::job::{Job, Step};
 use crate::metrics::Counters;
@@ -269,8 +268,7 @@ impl Worker {
     /// Gives the job at `index` a slot; false if there is none.
     fn give_slot(&mut self, index: usize) -> bool {
         let job = &mut self.jobs[index];
-        let vocabulary = self.tokeniser.vocabulary();
-        let is_special = |token| vocabulary.kind(token) != Some(TokenKind::Plain);
+        let is_special = |token| self.tokeniser.is_reserved(token);
         let wanted = Wanted {
             prompt: &job.tokens,
             keep_max: job.keep_max(),
@@ -383,7 +381,7 @@ impl Worker {
             };
             if step == Step::Ended {
                 self.remove(part.id);
-            } else if job.tokens.len() > self.context_tokens as usize {
+            } else if self.cache.slots().get(part.slot).next >= self.context_tokens {
                 self.finish(part.id, StopReason::Length);
             }
         }

@@ -12,7 +12,7 @@ use llama::blocks::Rules;
 use llama::cache::{Cache, sequences};
 use llama::ffi::batch::Batch;
 use llama::ffi::context::{Context, ContextSizes, Decoded};
-use llama::ffi::vocabulary::{TokenKind, Vocabulary};
+use llama::ffi::vocabulary::Vocabulary;
 use llama::prompt::Tokeniser;
 use llama::slots::Wanted;
 
@@ -59,8 +59,7 @@ impl Evaluator {
     fn evaluate(&mut self, prompt: &[i32], reuse: Reuse) -> Evaluated {
         let start = Instant::now();
         self.requests += 1;
-        let vocabulary = self.tokeniser.vocabulary();
-        let is_special = |token| vocabulary.kind(token) != Some(TokenKind::Plain);
+        let is_special = |token| self.tokeniser.is_reserved(token);
         let wanted = Wanted {
             prompt,
             keep_max: prompt.len() - 1,
