@@ -1,9 +1,9 @@
 //! Where a generation ends: with the line, statement, paragraph or block that the cursor stands in.
 
-use crate::languages::Language;
 use crate::lines::{indentation, is_blank, is_word, same_line};
 use crate::scan::{Scanner, Step, opener};
 use crate::{Context, Shape};
+use syntax::Language;
 
 /// Lines of a suggestion, at most: more is not read before it is accepted, and takes seconds on a small machine.
 const LINES_MAX: usize = 12;

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::languages::{Language, language};
 use crate::lines::is_word;
 use crate::scan::is_closer;
 use crate::{Document, Selected, Shape, Trigger};
+use syntax::{Language, language};
 
 /// A longer line is taken for generated or minified, and nobody is offered anything in it unasked.
 const LINE_BYTES_MAX: usize = 4096;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::decide::{floor_to_character, is_place};
-use crate::languages::{Language, language};
 use crate::scan::{Scanner, opener};
 use crate::{Document, Selected, lines};
+use syntax::{Language, language};
 
 /// Tokens before the cursor: as many as llama.cpp's own editor plugins really get to their server, which is
 /// about seventy-five lines of ordinary code.

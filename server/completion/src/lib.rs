@@ -12,7 +12,6 @@ mod decide;
 mod filters;
 mod finish;
 mod gather;
-mod languages;
 mod lines;
 mod render;
 mod scan;
