@@ -6,7 +6,7 @@ use crate::{Context, Shape};
 use syntax::Language;
 
 /// Lines of a suggestion, at most: more is not read before it is accepted, and takes seconds on a small machine.
-const LINES_MAX: usize = 12;
+pub const LINES_MAX: usize = 12;
 
 /// Blank lines that may stand within a block; more divide what belongs together in no style guide.
 const BLANK_LINES_MAX: usize = 1;

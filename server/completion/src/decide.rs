@@ -115,7 +115,7 @@ fn refuse(
         Shape::Line
     };
     if trigger == Trigger::Invoked {
-        return Ok(shape);
+        return Ok(if shape == Shape::Line { Shape::Span } else { shape });
     }
     if line.len() > LINE_BYTES_MAX {
         return Err(Silence::LineTooLong);

@@ -83,6 +83,8 @@ pub struct Context {
     pub path: String,
     /// The name of the workspace.
     pub workspace: String,
+    /// The whole document, as it stands.
+    pub(crate) text: ropey::Rope,
     /// Text that the suggestion begins with: what is selected in the popup.
     pub(crate) selected: String,
     /// What the suggestion replaces, in bytes of the document.
@@ -154,6 +156,7 @@ pub fn gather(
         suffix,
         path: document.path.to_owned(),
         workspace: document.workspace.to_owned(),
+        text: text.clone(),
         selected,
         replaced,
         carriage_returns: uses_carriage_returns(text, offset_bytes),

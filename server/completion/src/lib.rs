@@ -9,17 +9,22 @@
 
 mod cut;
 mod decide;
+mod ends;
 mod filters;
 mod finish;
+mod gate;
 mod gather;
 mod lines;
+mod parse;
 mod render;
 mod scan;
+mod seam;
 
 use std::ops::Range;
 
 pub use decide::{Decision, Silence, decide};
 pub use finish::{Finisher, Progress, Suggestion};
+pub use gate::{Features, Gate, Record};
 pub use gather::{Budget, Context, gather};
 pub use render::render;
 
@@ -59,6 +64,8 @@ pub struct Selected {
 pub enum Shape {
     /// The rest of a line that has text after the cursor.
     Line,
+    /// What goes between the cursor and text after it in its line, asked for by hand: maybe several lines.
+    Span,
     /// As many lines as the statement, paragraph or block at the cursor needs.
     Block,
 }

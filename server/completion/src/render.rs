@@ -40,7 +40,7 @@ pub fn render(context: &Context, shape: Shape, format: &FimFormat) -> Request {
             texts.push("\n".to_owned());
             LINE_TOKENS_MAX
         }
-        Shape::Block => BLOCK_TOKENS_MAX,
+        Shape::Span | Shape::Block => BLOCK_TOKENS_MAX,
     };
     Request {
         prompt: prompt.segments,

@@ -130,11 +130,10 @@ pub fn language(id: &str) -> &'static Language {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grammars::{count, grammar};
+    use crate::grammars::grammar;
 
     #[test]
-    fn every_grammar_that_a_language_names_is_built_in_and_its_query_compiles() {
-        assert_eq!(count(), 18);
+    fn every_grammar_that_a_language_names_is_built_in() {
         for language in &TABLE.language {
             if let Some(name) = &language.grammar {
                 assert!(grammar(name).is_some(), "{name}");

@@ -54,7 +54,9 @@ impl Tree {
 
     /// Calls `found` for every match of the grammar's query with what tells where each capture stands.
     fn each_match(&self, text: &Rope, mut found: impl FnMut(&dyn Fn(&str) -> Option<Range<usize>>)) {
-        let query = &self.grammar.query;
+        let Some(query) = self.grammar.query() else {
+            return;
+        };
         let mut cursor = QueryCursor::new();
         let provide =
             |node: tree_sitter::Node| text.byte_slice(node.byte_range()).chunks().map(str::as_bytes);

@@ -164,7 +164,7 @@ fn parse(
         return None;
     }
     let mut parser = Parser::new();
-    parser.set_language(&grammar.language).ok()?;
+    parser.set_language(&grammar.language()).ok()?;
     let mut rounds = 0;
     let mut progress = |_: &ParseState| {
         rounds += 1;
