@@ -19,6 +19,8 @@ mod parse;
 mod render;
 mod scan;
 mod seam;
+mod secrets;
+mod surroundings;
 
 use std::ops::Range;
 
@@ -26,7 +28,9 @@ pub use decide::{Decision, Silence, decide};
 pub use finish::{Finisher, Progress, Suggestion};
 pub use gate::{Features, Gate, Record};
 pub use gather::{Budget, Context, gather};
-pub use render::render;
+pub use render::{Asking, render, render_with};
+pub use secrets::is_secret_file;
+pub use surroundings::{LeftOut, Neighbour, Omission, Origin, Part, Place, RecentEdit, Surroundings};
 
 /// A text that is open in an editor, as far as a suggestion depends on it.
 #[derive(Debug, Clone, Copy)]

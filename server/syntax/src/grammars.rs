@@ -6,13 +6,18 @@ use tree_sitter::{Language, Query};
 use tree_sitter_language::LanguageFn;
 
 /// A grammar, and what counts as a definition and an import in it.
-#[derive(Debug)]
 pub struct Grammar {
     name: &'static str,
     function: LanguageFn,
     /// `grammars/queries/<name>.scm`.
     query_text: &'static str,
     query: OnceLock<Option<Query>>,
+}
+
+impl std::fmt::Debug for Grammar {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(formatter, "Grammar({})", self.name)
+    }
 }
 
 impl Grammar {
