@@ -98,7 +98,7 @@ fn a_line_ends_with_its_line() {
         token <|file_sep|>
         text  "src/<fim_suffix>.py\n"
         token <|fim_prefix|>
-        text  "print("
+        open  "print("
         token <|fim_suffix|>
         text  ")"
         token <|fim_middle|>
