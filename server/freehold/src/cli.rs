@@ -24,6 +24,8 @@ pub enum Command {
     Models(ModelsArguments),
     /// Print the suggestion at a place in a file
     Complete(CompleteArguments),
+    /// Show or erase the record of what became of suggestions
+    Suggestions(SuggestionsArguments),
     /// Say what is installed, what is wrong and how to mend it
     Doctor(DoctorArguments),
     /// Measure this machine
@@ -103,9 +105,30 @@ pub struct CompleteArguments {
     /// Print JSON with usage and times
     #[arg(long)]
     pub json: bool,
+    /// Print what the model is shown, part by part, and where each part comes from
+    #[arg(long, conflicts_with = "json")]
+    pub show_prompt: bool,
     /// Use this installed model instead of the chosen one
     #[arg(long)]
     pub model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SuggestionsArguments {
+    #[command(subcommand)]
+    pub command: SuggestionsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SuggestionsCommand {
+    /// Print the record
+    Show {
+        /// Print JSON, one record a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase the record, and with it what Freehold has learnt from it
+    Forget,
 }
 
 #[derive(Debug, Args)]

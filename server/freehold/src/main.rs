@@ -6,6 +6,7 @@ mod lsp;
 mod models;
 mod paths;
 mod settings;
+mod suggestion_record;
 mod terminal;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         cli::Command::Serve(arguments) => engine_process::serve(&arguments),
         cli::Command::Models(arguments) => models::run(&arguments),
         cli::Command::Complete(arguments) => terminal::complete(&arguments),
+        cli::Command::Suggestions(arguments) => terminal::suggestions(&arguments),
         cli::Command::Doctor(arguments) => terminal::doctor(&arguments),
         cli::Command::Bench(arguments) => terminal::bench(&arguments),
     }

@@ -60,6 +60,22 @@ pub struct CompletionSettings {
     pub prompt_tokens_max: u32,
     /// Tokens of a suggestion.
     pub suggestion_tokens_max: u32,
+    /// Suggestions to choose from when asked for one.
+    pub alternatives: u32,
+    /// Whether the place after a suggestion that is shown is completed ahead.
+    pub prefetch: bool,
+    /// Files, as globs in the manner of `.gitignore`, that are kept from the model.
+    pub exclude: Vec<String>,
+    /// Kinds of text in which nothing is suggested unasked: `comments`, `strings`.
+    pub scopes_off: Vec<String>,
+    /// Whether the record of what became of suggestions holds their text.
+    pub keep_texts: bool,
+}
+
+impl Default for CompletionSettings {
+    fn default() -> Self {
+        Settings::default().completion
+    }
 }
 
 /// Settings as they stand in the file.
@@ -94,6 +110,11 @@ struct GivenCompletion {
     automatic: Option<bool>,
     prompt_tokens_max: Option<u32>,
     suggestion_tokens_max: Option<u32>,
+    alternatives: Option<u32>,
+    prefetch: Option<bool>,
+    exclude: Vec<String>,
+    scopes_off: Vec<String>,
+    keep_texts: Option<bool>,
 }
 
 impl Given {
@@ -121,6 +142,11 @@ impl Given {
                     .completion
                     .suggestion_tokens_max
                     .unwrap_or(keys::SUGGESTION_TOKENS_MAX),
+                alternatives: self.completion.alternatives.unwrap_or(keys::ALTERNATIVES),
+                prefetch: self.completion.prefetch.unwrap_or(keys::PREFETCH),
+                exclude: self.completion.exclude,
+                scopes_off: self.completion.scopes_off,
+                keep_texts: self.completion.keep_texts.unwrap_or(keys::KEEP_TEXTS),
             },
         }
     }
@@ -240,6 +266,11 @@ fn accept(name: &str, value: &toml::Value, file: &Path, warnings: &mut Vec<Strin
         (Shape::Number { min, max, .. }, toml::Value::Integer(number)) => {
             (i64::from(*min)..=i64::from(*max)).contains(number)
         }
+        (Shape::List { allowed }, toml::Value::Array(items)) => items.iter().all(|item| {
+            item.as_str().is_some_and(|text| {
+                !text.trim().is_empty() && (allowed.is_empty() || allowed.contains(&text))
+            })
+        }),
         _ => false,
     };
     anyhow::ensure!(

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use engine::Engine;
 use serde::Serialize;
 
+use super::event::Configuration;
+use super::feedback::Judged;
+use super::folders::Folder;
+
 /// Why there is no engine to ask.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttachFailure {
@@ -63,4 +67,17 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Gives the reason, for a person, when it cannot be.
     fn use_model(&self, name: &str) -> anyhow::Result<()>;
+
+    /// Reads the user's own settings and what was learnt from the user's choices; defaults where that fails.
+    fn configuration(&self) -> Configuration;
+
+    /// Whether the document `uri` is kept from the model: by the user's settings, or by an ignore file on
+    /// its way from the innermost of `folders` around it.
+    fn is_excluded(&self, uri: &str, folders: &[Folder]) -> bool;
+
+    /// Keeps what became of a suggestion, on this machine.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    fn keep(&self, judged: &Judged) -> anyhow::Result<()>;
 }

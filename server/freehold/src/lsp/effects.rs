@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::backend::{AttachFailure, Backend};
-use super::event::{Attached, Command, Effect, Event, Events, RequestId};
+use super::event::{Attached, Command, Effect, Event, Events, Task, Timer};
 use super::status::Status;
+use super::prompt_view;
 use super::suggest::suggest;
 
 /// How often an engine that loads is asked how far it is.
@@ -24,9 +25,9 @@ pub struct Hands {
     events: Events,
     statuses: watch::Sender<Status>,
     tasks: JoinSet<()>,
-    /// The pause or the work on each suggestion; ended ones are cleared away now and then.
-    suggestions: HashMap<RequestId, AbortHandle>,
-    suggestions_kept: usize,
+    /// What can be stopped: pauses, and requests to the engine; ended ones are cleared away now and then.
+    begun: HashMap<Task, AbortHandle>,
+    begun_kept: usize,
     watching: Option<AbortHandle>,
 }
 
@@ -38,8 +39,8 @@ impl Hands {
             events,
             statuses,
             tasks: JoinSet::new(),
-            suggestions: HashMap::new(),
-            suggestions_kept: 64,
+            begun: HashMap::new(),
+            begun_kept: 64,
             watching: None,
         }
     }
@@ -49,23 +50,57 @@ impl Hands {
         while self.tasks.try_join_next().is_some() {}
         let events = self.events.clone();
         match effect {
-            Effect::Answer(answer, item) => {
+            Effect::Answer(answer, items) => {
                 // Who asked may have gone in this moment; then nobody wants to know.
-                let _gone = answer.send(item);
+                let _gone = answer.send(items);
             }
-            Effect::Pause { id, duration } => self.begin(id, async move {
-                tokio::time::sleep(duration).await;
-                events.push(Event::PauseEnded { id });
-            }),
-            Effect::Suggest(job) => self.begin(job.id, async move {
-                let id = job.id;
-                let outcome = suggest(*job).await;
-                events.push(Event::Suggested { id, outcome });
-            }),
-            Effect::Stop { id } => {
-                if let Some(handle) = self.suggestions.remove(&id) {
+            Effect::Wait { timer, duration } => self.wait(timer, duration),
+            Effect::Generate(job) => {
+                let task = Task::Generation(job.id);
+                self.begin(task, async move {
+                    let id = job.id;
+                    let outcome = suggest(*job, &events).await;
+                    events.push(Event::Generated { id, outcome });
+                });
+            }
+            Effect::Stop(task) => {
+                if let Some(handle) = self.begun.remove(&task) {
                     handle.abort();
                 }
+            }
+            Effect::Configure => {
+                let backend = Arc::clone(&self.backend);
+                self.tasks.spawn(async move {
+                    if let Ok(configuration) = blocking(move || backend.configuration()).await {
+                        events.push(Event::Configured(Box::new(configuration)));
+                    }
+                });
+            }
+            Effect::Examine { uri, folders } => {
+                let backend = Arc::clone(&self.backend);
+                self.tasks.spawn(async move {
+                    let asked = uri.clone();
+                    let excluded = blocking(move || backend.is_excluded(&asked, &folders)).await;
+                    // What cannot be looked up is kept from the model.
+                    let excluded = excluded.unwrap_or(true);
+                    events.push(Event::Examined { uri, excluded });
+                });
+            }
+            Effect::Keep(judged) => {
+                let backend = Arc::clone(&self.backend);
+                self.tasks.spawn(async move {
+                    // A record that cannot be kept is no reason to disturb anybody.
+                    if let Ok(Err(error)) = blocking(move || backend.keep(&judged)).await {
+                        tracing::warn!("what became of a suggestion cannot be kept: {error:#}");
+                    }
+                });
+            }
+            Effect::ShowPrompt { job, answer } => {
+                self.tasks.spawn(async move {
+                    let shown = blocking(move || prompt_view::show(&job)).await;
+                    // As above.
+                    let _gone = answer.send(shown.and_then(|shown| shown).map(Value::String));
+                });
             }
             Effect::Attach => {
                 let backend = Arc::clone(&self.backend);
@@ -92,12 +127,24 @@ impl Hands {
         }
     }
 
-    fn begin(&mut self, id: RequestId, work: impl Future<Output = ()> + Send + 'static) {
+    fn wait(&mut self, timer: Timer, duration: Duration) {
+        let events = self.events.clone();
+        let work = async move {
+            tokio::time::sleep(duration).await;
+            events.push(Event::TimePassed(timer));
+        };
+        match timer {
+            Timer::Question(id) => self.begin(Task::Pause(id), work),
+            Timer::Grace(_) | Timer::Rest | Timer::Snooze => drop(self.tasks.spawn(work)),
+        }
+    }
+
+    fn begin(&mut self, task: Task, work: impl Future<Output = ()> + Send + 'static) {
         let handle = self.tasks.spawn(work);
-        self.suggestions.insert(id, handle);
-        if self.suggestions.len() > self.suggestions_kept {
-            self.suggestions.retain(|_, handle| !handle.is_finished());
-            self.suggestions_kept = 64 + 2 * self.suggestions.len();
+        self.begun.insert(task, handle);
+        if self.begun.len() > self.begun_kept {
+            self.begun.retain(|_, handle| !handle.is_finished());
+            self.begun_kept = 64 + 2 * self.begun.len();
         }
     }
 }
@@ -143,13 +190,15 @@ async fn carry_out(backend: Arc<dyn Backend>, command: Command, events: &Events)
         Command::RestartEngine => worker.restart_engine().map(|()| Value::Null),
         Command::UseModel(name) => worker.use_model(&name).map(|()| Value::Null),
         Command::ListModels => Ok(serde_json::to_value(worker.list_models()?)?),
+        // The session has answered these itself.
+        Command::Snooze(_) | Command::ShowPrompt { .. } => Ok(Value::Null),
     })
     .await;
     match command {
         Command::RestartEngine | Command::UseModel(_) => {
             events.push(Event::EngineAttached(attach(backend).await))
         }
-        Command::ListModels => {}
+        Command::ListModels | Command::Snooze(_) | Command::ShowPrompt { .. } => {}
     }
     result?.map_err(|error| format!("{error:#}"))
 }

@@ -11,12 +11,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::backend::AttachFailure;
+use super::feedback::Judged;
 use super::folders::Folder;
+use super::generation::{GenerationId, Purpose};
 use super::options::Options;
 use super::status::Status;
+use crate::settings::CompletionSettings;
 
 /// One question about a place in a document: its number within this process.
 pub type RequestId = u64;
+
+/// What is known of a suggestion besides its text, for the gate and for the record.
+pub use super::pending::{Features, Gate, Neighbour, Place, RecentEdit, Surroundings};
 
 /// Something that happened.
 pub enum Event {
@@ -51,10 +57,21 @@ pub enum Event {
     SuggestionAsked(Question),
     /// Nobody waits for this suggestion any more: it was cancelled, or the editor is gone.
     SuggestionDropped { id: RequestId },
-    /// The pause before this suggestion is over.
-    PauseEnded { id: RequestId },
-    /// The work on this suggestion has ended.
-    Suggested { id: RequestId, outcome: Outcome },
+    /// A time that was to pass has passed.
+    TimePassed(Timer),
+    /// A piece of a suggestion has come from the engine.
+    Streamed {
+        id: GenerationId,
+        piece: String,
+        /// What has come so far up to the last whole line, fit to be shown, when another line is whole.
+        lines: Option<completion::Suggestion>,
+    },
+    /// The work of this request to the engine has ended.
+    Generated { id: GenerationId, outcome: Outcome },
+    /// The user's own settings were read.
+    Configured(Box<Configuration>),
+    /// It was looked up whether suggestions are wanted in this document at all.
+    Examined { uri: String, excluded: bool },
     /// The engine was looked for.
     EngineAttached(Result<Attached, AttachFailure>),
     /// The engine said how far it is.
@@ -72,6 +89,37 @@ pub enum Event {
         uri: String,
         answer: oneshot::Sender<Option<String>>,
     },
+}
+
+/// What the user has set and what was learnt from the user's choices, read from the user's own files.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// The settings of `config.toml`.
+    pub completion: CompletionSettings,
+    /// What is shown and what is not.
+    pub gate: Gate,
+}
+
+/// What a time that passes is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Before a question nobody asked goes to the engine, whether the user types on.
+    Question(RequestId),
+    /// Before a generation that nobody waits for is stopped, whether somebody does.
+    Grace(GenerationId),
+    /// Until the user rests for long enough.
+    Rest,
+    /// Until suggestions come again.
+    Snooze,
+}
+
+/// Something that was begun and can be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// The pause of a question.
+    Pause(RequestId),
+    /// A request to the engine.
+    Generation(GenerationId),
 }
 
 /// An engine that was found, and how it was found.
@@ -98,7 +146,7 @@ pub struct Question {
     /// What is highlighted in the editor's own popup: what it would replace, and by what.
     pub selected: Option<(Range, String)>,
     /// Where the answer goes.
-    pub answer: oneshot::Sender<Option<Item>>,
+    pub answer: oneshot::Sender<Vec<Item>>,
 }
 
 /// A suggestion in the editor's terms.
@@ -113,8 +161,10 @@ pub struct Item {
 /// What came of the work on a suggestion.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// A text worth offering.
-    Suggestion(completion::Suggestion),
+    /// A text worth offering, and what is known of it besides.
+    Suggestion(completion::Suggestion, Option<Features>),
+    /// A prompt is in the engine's cache, as was wanted.
+    Warmed,
     /// The engine answered, and nothing of it is worth offering.
     Nothing,
     /// This is no place for a suggestion; the engine was not asked.
@@ -134,18 +184,33 @@ pub enum Command {
     ListModels,
     /// Complete with this model from now on.
     UseModel(String),
+    /// Offer nothing unasked for so many minutes; 0 ends that.
+    Snooze(u32),
+    /// Show what the model would be shown at a place.
+    ShowPrompt { uri: String, position: Position },
 }
 
 /// Something that the session wants done. Nothing here can wait or fail within the session.
 pub enum Effect {
     /// Answer a question.
-    Answer(oneshot::Sender<Option<Item>>, Option<Item>),
-    /// Say [`Event::PauseEnded`] after `duration`.
-    Pause { id: RequestId, duration: Duration },
-    /// Work on a suggestion and say [`Event::Suggested`].
-    Suggest(Box<Job>),
-    /// Stop the pause or the work on this suggestion.
-    Stop { id: RequestId },
+    Answer(oneshot::Sender<Vec<Item>>, Vec<Item>),
+    /// Say [`Event::TimePassed`] after `duration`.
+    Wait { timer: Timer, duration: Duration },
+    /// Work on a suggestion; say [`Event::Streamed`] and [`Event::Generated`].
+    Generate(Box<Job>),
+    /// Stop what was begun.
+    Stop(Task),
+    /// Read the user's own settings and say [`Event::Configured`].
+    Configure,
+    /// Look up whether suggestions are wanted in this document and say [`Event::Examined`].
+    Examine { uri: String, folders: Vec<Folder> },
+    /// Keep on this machine what became of a suggestion.
+    Keep(Box<Judged>),
+    /// Tell what the model would be shown.
+    ShowPrompt {
+        job: Box<Job>,
+        answer: oneshot::Sender<Result<Value, String>>,
+    },
     /// Look for the engine and say [`Event::EngineAttached`].
     Attach,
     /// Say [`Event::EngineChanged`] until the engine is ready or has failed.
@@ -161,8 +226,12 @@ pub enum Effect {
 
 /// All that the work on one suggestion needs. It is a snapshot: nothing in it changes any more.
 pub struct Job {
-    /// The question's number.
-    pub id: RequestId,
+    /// The number of the request to the engine.
+    pub id: GenerationId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Which of the model's choices to begin with.
+    pub rank: u32,
     /// Who answers.
     pub engine: Arc<dyn Engine>,
     /// The text.
@@ -179,6 +248,10 @@ pub struct Job {
     pub trigger: Trigger,
     /// What is highlighted in the editor's own popup.
     pub selected: Option<completion::Selected>,
+    /// What the model is shown besides.
+    pub surroundings: Surroundings,
+    /// What the user has set, and what was learnt.
+    pub configuration: Arc<Configuration>,
 }
 
 /// Sends events to the one owner of the session, stamped with the time; never waits.

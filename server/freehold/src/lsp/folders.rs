@@ -49,7 +49,8 @@ pub fn scheme(uri: &str) -> &str {
 }
 
 /// The path of a URI, decoded. Editors escape the same path in different ways, so only this compares.
-fn path(uri: &str) -> String {
+#[must_use]
+pub fn path(uri: &str) -> String {
     let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
     let rest = match rest.strip_prefix("//") {
         Some(with_authority) => with_authority.find('/').map_or("", |at| &with_authority[at..]),

@@ -29,6 +29,8 @@ use super::status::{self, Status};
 const RESTART_ENGINE: &str = "freehold.restartEngine";
 const LIST_MODELS: &str = "freehold.listModels";
 const USE_MODEL: &str = "freehold.useModel";
+const SNOOZE: &str = "freehold.snooze";
+const SHOW_PROMPT: &str = "freehold.showPrompt";
 
 /// The language server as the framework sees it.
 pub struct Handlers {
@@ -165,11 +167,11 @@ impl Handlers {
             events: &self.events,
             answered: false,
         };
-        let item = answered.await;
+        let items = answered.await;
         waiting.answered = true;
-        Ok(item
-            .map_err(|_| Error::internal_error())?
-            .map(|item| vec![inline_item(item)].into()))
+        let items = items.map_err(|_| Error::internal_error())?;
+        let items: Vec<InlineCompletionItem> = items.into_iter().map(inline_item).collect();
+        Ok(Some(items).filter(|items| !items.is_empty()).map(Into::into))
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
@@ -252,7 +254,7 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         ),
         inline_completion_provider: Some(InlineCompletionProvider::Bool(true)),
         execute_command_provider: Some(ExecuteCommandOptions {
-            commands: [RESTART_ENGINE, LIST_MODELS, USE_MODEL]
+            commands: [RESTART_ENGINE, LIST_MODELS, USE_MODEL, SNOOZE, SHOW_PROMPT]
                 .map(str::to_owned)
                 .to_vec(),
             ..ExecuteCommandOptions::default()
@@ -277,8 +279,28 @@ fn command(params: ExecuteCommandParams) -> Result<Command> {
         (USE_MODEL, _) => Err(Error::invalid_params(format!(
             "`{USE_MODEL}` takes one argument, the name of a model"
         ))),
+        (SNOOZE, [minutes]) => match minutes.as_u64().map(u32::try_from) {
+            Some(Ok(minutes)) => Ok(Command::Snooze(minutes)),
+            _ => Err(Error::invalid_params(format!("`{SNOOZE}` takes a whole number of minutes"))),
+        },
+        (SNOOZE, _) => Err(Error::invalid_params(format!(
+            "`{SNOOZE}` takes one argument, the number of minutes; 0 ends it"
+        ))),
+        (SHOW_PROMPT, [place]) => show_prompt(place),
+        (SHOW_PROMPT, _) => Err(Error::invalid_params(format!(
+            "`{SHOW_PROMPT}` takes one argument, a `textDocument` and a `position`"
+        ))),
         (unknown, _) => Err(Error::invalid_params(format!("there is no command `{unknown}`"))),
     }
+}
+
+fn show_prompt(place: &Value) -> Result<Command> {
+    let place: lsp::TextDocumentPositionParams = serde_json::from_value(place.clone())
+        .map_err(|error| Error::invalid_params(format!("`{SHOW_PROMPT}`: {error}")))?;
+    Ok(Command::ShowPrompt {
+        uri: place.text_document.uri.to_string(),
+        position: position(place.position),
+    })
 }
 
 fn change(event: TextDocumentContentChangeEvent) -> Change {

@@ -8,22 +8,31 @@
 //!
 //! - `freehold/status`, a notification to the editor: see [`status::Status`];
 //! - the commands `freehold.restartEngine`, `freehold.listModels` (gives a list of
-//!   [`backend::ModelEntry`]) and `freehold.useModel` (takes a name);
+//!   [`backend::ModelEntry`]), `freehold.useModel` (takes a name), `freehold.snooze` (takes minutes) and
+//!   `freehold.showPrompt` (takes a document and a position; gives a text);
 //! - the settings of [`options::Options`], in `initializationOptions` and `didChangeConfiguration`.
 
+mod around;
 mod backend;
 mod effects;
 mod event;
+mod excluded;
+mod feedback;
 mod folders;
 mod frames;
+mod generation;
 mod handlers;
+mod known;
 mod options;
 mod pacing;
+mod pending;
 mod program;
+pub mod prompt_view;
 mod session;
 mod source;
 mod status;
 mod suggest;
+mod trail;
 mod transport;
 
 #[cfg(test)]
@@ -44,6 +53,9 @@ use event::{Event, Events};
 use session::Session;
 use status::Status;
 use transport::Ended;
+
+pub use event::{Features, Gate};
+pub use feedback::{Judged, Verdict};
 
 /// The session and the connection want one each; more would only compete with the engine.
 const WORKER_THREADS: usize = 2;

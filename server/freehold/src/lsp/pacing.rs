@@ -4,6 +4,8 @@
 //! such request would be thrown away by the next key, so it waits a little longer than the user lately
 //! took from key to key. Who types slowly is not made to wait that long: a request that the next key
 //! throws away costs no more than the work of a moment, while waiting costs the user a moment each time.
+//! Nor is anybody made to wait whose engine answers before the next key is due.
+//! After several rejections in a row the wait grows: fewer suggestions, at places where the user rests.
 
 use std::time::Duration;
 
@@ -19,11 +21,22 @@ const WAIT_MIN: Duration = Duration::from_millis(25);
 /// … and no longer than what still feels immediate once the model's own time is added.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
-/// The user's rhythm. Times count from any one moment, the same for all.
+/// Rejections in a row that are nothing unusual.
+const REJECTIONS_USUAL: u32 = 2;
+
+/// What each further one adds to the wait …
+const WAIT_PER_REJECTION: Duration = Duration::from_millis(75);
+
+/// … up to this many.
+const REJECTIONS_COUNTED_MAX: u32 = 4;
+
+/// The user's rhythm and the engine's. Times count from any one moment, the same for all.
 #[derive(Debug, Clone, Copy)]
 pub struct Pacing {
     last_key: Option<Duration>,
     gap: Duration,
+    /// From a request to its first text.
+    answer: Option<Duration>,
 }
 
 impl Default for Pacing {
@@ -31,6 +44,7 @@ impl Default for Pacing {
         Self {
             last_key: None,
             gap: GAP_AT_FIRST,
+            answer: None,
         }
     }
 }
@@ -47,12 +61,31 @@ impl Pacing {
         }
     }
 
-    /// How long a request that comes at `now` waits.
-    pub fn pause(&self, now: Duration) -> Duration {
+    /// The engine gave its first text so long after it was asked.
+    pub fn answered(&mut self, time: Duration) {
+        self.answer = Some(self.answer.map_or(time, |answer| (answer * 3 + time) / 4));
+    }
+
+    /// When the user typed last.
+    #[must_use]
+    pub fn last_key(&self) -> Option<Duration> {
+        self.last_key
+    }
+
+    /// How long a request that comes at `now` waits, after so many rejections in a row.
+    #[must_use]
+    pub fn pause(&self, now: Duration, rejections: u32) -> Duration {
         let Some(last_key) = self.last_key else {
             return Duration::ZERO;
         };
-        let wait = (self.gap * 5 / 4).clamp(WAIT_MIN, WAIT_MAX);
+        let in_time = self.answer.is_some_and(|answer| answer < self.gap);
+        let wait = if in_time {
+            WAIT_MIN
+        } else {
+            (self.gap * 5 / 4).clamp(WAIT_MIN, WAIT_MAX)
+        };
+        let unusual = rejections.saturating_sub(REJECTIONS_USUAL).min(REJECTIONS_COUNTED_MAX);
+        let wait = wait + WAIT_PER_REJECTION * unusual;
         wait.saturating_sub(now.saturating_sub(last_key))
     }
 }
@@ -69,7 +102,7 @@ mod tests {
         for key in keys {
             pacing.typed(MS(*key));
         }
-        pacing.pause(MS(keys.last().map_or(0, |last| last + 20)))
+        pacing.pause(MS(keys.last().map_or(0, |last| last + 20)), 0)
     }
 
     #[test]
@@ -89,7 +122,7 @@ mod tests {
     fn who_moves_the_cursor_after_a_rest_waits_not_at_all() {
         let mut pacing = Pacing::default();
         pacing.typed(MS(0));
-        assert_eq!(pacing.pause(MS(2000)), Duration::ZERO);
+        assert_eq!(pacing.pause(MS(2000), 0), Duration::ZERO);
     }
 
     #[test]
@@ -99,6 +132,28 @@ mod tests {
             pacing.typed(MS(key * 60));
         }
         pacing.typed(MS(60_000));
-        assert!(pacing.pause(MS(60_020)) < MS(57));
+        assert!(pacing.pause(MS(60_020), 0) < MS(57));
+    }
+
+    #[test]
+    fn an_engine_that_answers_before_the_next_key_is_asked_at_once() {
+        let mut pacing = Pacing::default();
+        for key in 0..30 {
+            pacing.typed(MS(key * 200));
+        }
+        pacing.answered(MS(400));
+        assert_eq!(pacing.pause(MS(29 * 200 + 20), 0), MS(80));
+        for _ in 0..20 {
+            pacing.answered(MS(90));
+        }
+        assert_eq!(pacing.pause(MS(29 * 200 + 20), 0), MS(5));
+    }
+
+    #[test]
+    fn rejections_make_the_wait_longer_within_bounds() {
+        let mut pacing = Pacing::default();
+        pacing.typed(MS(0));
+        let waits: Vec<_> = [0, 2, 3, 4, 100].map(|count| pacing.pause(MS(0), count)).into();
+        assert_eq!(waits, [MS(100), MS(100), MS(175), MS(250), MS(400)]);
     }
 }

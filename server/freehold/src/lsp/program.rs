@@ -7,10 +7,14 @@ use host::Host;
 use tokio::runtime::Handle;
 
 use super::backend::{AttachFailure, Backend, ModelEntry};
+use super::event::Configuration;
+use super::excluded;
+use super::feedback::Judged;
+use super::folders::Folder;
 use crate::models::{Installed, Store};
 use crate::paths::Paths;
 use crate::settings::{self, Settings};
-use crate::{engine_process, models};
+use crate::{engine_process, models, suggestion_record};
 
 /// The program around the language server.
 pub struct Program {
@@ -101,5 +105,34 @@ impl Backend for Program {
 
     fn use_model(&self, name: &str) -> anyhow::Result<()> {
         models::choose(self.host.as_ref(), &self.store(), &self.paths, name).map(drop)
+    }
+
+    fn configuration(&self) -> Configuration {
+        let completion = match self.settings() {
+            Ok(settings) => settings.completion,
+            Err(error) => {
+                tracing::warn!("{error:#}");
+                Settings::default().completion
+            }
+        };
+        Configuration {
+            completion,
+            gate: suggestion_record::gate(self.host.as_ref(), &self.paths),
+        }
+    }
+
+    fn is_excluded(&self, uri: &str, folders: &[Folder]) -> bool {
+        match self.settings() {
+            Ok(settings) => {
+                excluded::is_excluded(self.host.as_ref(), uri, folders, &settings.completion.exclude)
+            }
+            // Settings that cannot be read may name this file.
+            Err(_) => true,
+        }
+    }
+
+    fn keep(&self, judged: &Judged) -> anyhow::Result<()> {
+        let keep_text = self.settings()?.completion.keep_texts;
+        suggestion_record::keep(self.host.as_ref(), &self.paths, judged, keep_text)
     }
 }

@@ -3,26 +3,32 @@
 //! [`Session::handle`] never waits, computes nothing of weight and touches nothing outside: it takes an
 //! event and says what to do. So edits are applied the moment they come, whatever else is going on.
 
+mod asides;
+mod generating;
+mod idle;
+mod questions;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Selected, Trigger};
-use engine::Engine;
-use text::{Document, Encoding, Range};
+use text::{Change, Document, Encoding};
 use tokio::sync::oneshot;
 
+use super::around::Around;
 use super::backend::AttachFailure;
-use super::event::{Attached, Command, Effect, Event, Item, Job, Outcome, Question, RequestId};
+use super::event::{Attached, Command, Configuration, Effect, Event, RequestId, Timer};
+use super::feedback::{Rejections, Shown};
 use super::folders::{self, Folder};
+use super::generation::{Generation, GenerationId};
+use super::known::Known;
 use super::options::Options;
 use super::pacing::Pacing;
 use super::source::Source;
 use super::status::{Stage, Status};
-
-/// Questions that may be open at once; beyond, the oldest is answered with nothing. Editors have one or
-/// two; an editor that loses its answers must not fill the memory.
-const QUESTIONS_MAX: usize = 2048;
+use super::trail::Trail;
+use idle::Idle;
+use questions::{Open, Step};
 
 /// Cells of notebooks come under this scheme, each as a document of its own without its neighbours.
 const NOTEBOOK_CELL: &str = "vscode-notebook-cell";
@@ -32,11 +38,24 @@ pub struct Session {
     encoding: Encoding,
     folders: Vec<Folder>,
     options: Options,
+    configuration: Arc<Configuration>,
     documents: HashMap<String, OpenDocument>,
+    /// How often a document was opened or changed: the larger the number, the more recent.
+    touches: u64,
     open: BTreeMap<RequestId, Open>,
+    generations: BTreeMap<GenerationId, Generation>,
+    generations_begun: GenerationId,
     source: Source,
     pacing: Pacing,
-    shown: Status,
+    shown: Option<Shown>,
+    /// Suggestions that something else was typed for, maybe by a slip.
+    doubtful: Vec<Shown>,
+    rejections: Rejections,
+    trail: Trail,
+    idle: Idle,
+    snoozed_until: Option<Duration>,
+    /// The status that was told last.
+    told: Status,
 }
 
 struct OpenDocument {
@@ -46,28 +65,13 @@ struct OpenDocument {
     workspace: Arc<str>,
     /// Whether it can have suggestions at all.
     whole: bool,
+    /// Whether the user keeps it from the model; nothing until that was looked up.
+    excluded: Option<bool>,
+    known: Known,
+    /// Where the last question was about, in bytes.
+    last_offset: usize,
+    touched: u64,
     questions: Vec<RequestId>,
-}
-
-/// A question that is not answered yet.
-struct Open {
-    uri: String,
-    version: i32,
-    offset: usize,
-    trigger: Trigger,
-    selected: Option<(Range, Selected)>,
-    answer: oneshot::Sender<Option<Item>>,
-    step: Step,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Waits whether the user types on.
-    Pause,
-    /// Waits for the engine to be found.
-    Source,
-    /// Is being worked on.
-    Work,
 }
 
 impl Session {
@@ -78,11 +82,21 @@ impl Session {
             encoding: Encoding::Utf16,
             folders: Vec::new(),
             options: Options::default(),
+            configuration: Arc::default(),
             documents: HashMap::new(),
+            touches: 0,
             open: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            generations_begun: 0,
             source: Source::Unsought,
             pacing: Pacing::default(),
-            shown: Status::default(),
+            shown: None,
+            doubtful: Vec::new(),
+            rejections: Rejections::default(),
+            trail: Trail::default(),
+            idle: Idle::default(),
+            snoozed_until: None,
+            told: Status::default(),
         }
     }
 
@@ -90,9 +104,10 @@ impl Session {
     pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.take(event, now, &mut effects);
+        self.let_go(now, &mut effects);
         let status = self.status();
-        if status != self.shown {
-            self.shown = status.clone();
+        if status != self.told {
+            self.told = status.clone();
             effects.push(Effect::Show(status));
         }
         effects
@@ -108,12 +123,13 @@ impl Session {
                 self.encoding = encoding;
                 self.folders = folders;
                 self.options = options;
+                effects.push(Effect::Configure);
             }
             Event::OptionsChanged(options) => {
                 self.options = options;
                 self.end_all(effects);
             }
-            Event::FoldersChanged { added, removed } => self.change_folders(added, &removed),
+            Event::FoldersChanged { added, removed } => self.change_folders(added, &removed, effects),
             Event::Opened {
                 uri,
                 language,
@@ -123,33 +139,22 @@ impl Session {
                 uri,
                 version,
                 changes,
-            } => {
-                self.end_in(&uri, effects);
-                match self.documents.get_mut(&uri) {
-                    Some(open) => open.document.apply(version, &changes, self.encoding),
-                    None => tracing::warn!("a document was changed that is not open: {uri}"),
-                }
-                self.pacing.typed(now);
-            }
-            Event::Closed { uri } => {
-                self.end_in(&uri, effects);
-                self.documents.remove(&uri);
-            }
+            } => self.change_document(&uri, version, &changes, now, effects),
+            Event::Closed { uri } => self.close_document(&uri, effects),
             Event::SuggestionAsked(question) => self.ask(question, now, effects),
-            Event::SuggestionDropped { id } => {
-                if self.remove(id).is_some() {
-                    effects.push(Effect::Stop { id });
-                }
-            }
-            Event::PauseEnded { id } => self.proceed(id, effects),
-            Event::Suggested { id, outcome } => self.finish(id, outcome, effects),
+            Event::SuggestionDropped { id } => drop(self.remove(id, effects)),
+            Event::TimePassed(timer) => self.time_passed(timer, now, effects),
+            Event::Streamed { id, piece, lines } => self.streamed(id, &piece, lines, now, effects),
+            Event::Generated { id, outcome } => self.generated(id, outcome, now, effects),
+            Event::Configured(configuration) => self.configure(*configuration, effects),
+            Event::Examined { uri, excluded } => self.examined(&uri, excluded, now, effects),
             Event::EngineAttached(attached) => self.attach(attached, now, effects),
             Event::EngineChanged { state, model } => {
                 if let Source::Found(found) = &mut self.source {
                     found.change(state, model, now);
                 }
             }
-            Event::CommandAsked { command, answer } => self.perform(command, answer, effects),
+            Event::CommandAsked { command, answer } => self.perform(command, answer, now, effects),
             Event::ShutDown => self.end_all(effects),
             #[cfg(test)]
             Event::Inspected { uri, answer } => {
@@ -170,25 +175,84 @@ impl Session {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        self.end_in(&uri, effects);
+        self.close_document(&uri, effects);
         let home = folders::home(&uri, &self.folders);
         let whole = folders::scheme(&uri) != NOTEBOOK_CELL;
+        self.touches += 1;
         let open = OpenDocument {
             document,
             language: language.into(),
             path: home.path.into(),
             workspace: home.workspace.into(),
             whole,
+            excluded: None,
+            known: Known::default(),
+            last_offset: 0,
+            touched: self.touches,
             questions: Vec::new(),
         };
-        self.documents.insert(uri, open);
+        self.documents.insert(uri.clone(), open);
+        self.examine(&uri, effects);
         if whole && self.options.allow(language) {
             // The model is read while the user still looks at the text.
             self.seek(now, effects);
+            self.plan_warming(&uri, now, effects);
         }
     }
 
-    fn change_folders(&mut self, added: Vec<Folder>, removed: &[Folder]) {
+    fn close_document(&mut self, uri: &str, effects: &mut Vec<Effect>) {
+        self.end_in(uri, effects);
+        self.stop_generations(effects, |generation| generation.uri == uri);
+        self.documents.remove(uri);
+        self.trail.forget(uri);
+    }
+
+    fn change_document(
+        &mut self,
+        uri: &str,
+        version: i32,
+        changes: &[Change],
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.end_in(uri, effects);
+        self.touches += 1;
+        let Some(open) = self.documents.get_mut(uri) else {
+            tracing::warn!("a document was changed that is not open: {uri}");
+            return;
+        };
+        open.touched = self.touches;
+        let mut cursors: Vec<usize> = Vec::new();
+        let mut inserted = 0;
+        for change in changes {
+            let before = open.document.text().clone();
+            let start = change.range.map(|range| {
+                text::offset(&before, range.start.min(range.end), self.encoding)
+            });
+            open.document
+                .apply(version, std::slice::from_ref(change), self.encoding);
+            if let (Some(start), Some(range)) = (start, change.range) {
+                let first = before.byte_to_line(start);
+                let replaced = range.start.line.abs_diff(range.end.line) as usize + 1;
+                let lines = change.text.matches('\n').count() + 1;
+                self.trail
+                    .changed(uri, &before, open.document.text(), first, replaced, lines);
+                cursors = cursors_after(start, &change.text);
+                inserted += change.text.chars().count();
+            }
+        }
+        let text = open.document.text();
+        let cursors: Vec<Around> = cursors
+            .into_iter()
+            .map(|offset| Around::of(text, offset, None))
+            .collect();
+        self.pacing.typed(now);
+        self.follow_shown(uri, &cursors, inserted, now, effects);
+        self.stop_disagreeing(uri, &cursors, effects);
+        self.idle.key();
+    }
+
+    fn change_folders(&mut self, added: Vec<Folder>, removed: &[Folder], effects: &mut Vec<Effect>) {
         self.folders
             .retain(|folder| !removed.iter().any(|gone| gone.uri == folder.uri));
         self.folders.extend(added);
@@ -197,149 +261,18 @@ impl Session {
             open.path = home.path.into();
             open.workspace = home.workspace.into();
         }
+        self.examine_all(effects);
     }
 
-    fn ask(&mut self, question: Question, now: Duration, effects: &mut Vec<Effect>) {
-        let Question {
-            id,
-            uri,
-            position,
-            trigger,
-            selected,
-            answer,
-        } = question;
-        let encoding = self.encoding;
-        let wanted = |open: &&mut OpenDocument| open.whole && self.options.allow(&open.language);
-        let Some(open) = self.documents.get_mut(&uri).filter(wanted) else {
-            effects.push(Effect::Answer(answer, None));
-            return;
-        };
-        let text = open.document.text();
-        let offset = text::offset(text, position, encoding);
-        let selected = selected.map(|(range, inserted)| {
-            let bytes = text::offset(text, range.start, encoding)..text::offset(text, range.end, encoding);
-            (
-                range,
-                Selected {
-                    range: bytes,
-                    text: inserted,
-                },
-            )
-        });
-        let version = open.document.version();
-        // Unasked, only the newest question of a document matters: the cursor is where that one says.
-        let old: Vec<RequestId> = open.questions.clone();
-        for old in old {
-            if self
-                .open
-                .get(&old)
-                .is_some_and(|open| open.trigger == Trigger::Automatic)
-            {
-                self.end(old, effects);
+    fn time_passed(&mut self, timer: Timer, now: Duration, effects: &mut Vec<Effect>) {
+        match timer {
+            Timer::Question(id) => self.proceed(id, now, effects),
+            Timer::Grace(id) => self.grace_ended(id, now, effects),
+            Timer::Rest => self.rested(now, effects),
+            Timer::Snooze => {
+                self.snoozed_until = self.snoozed_until.filter(|until| now < *until);
             }
         }
-        if self.open.len() >= QUESTIONS_MAX
-            && let Some(oldest) = self.open.keys().next().copied()
-        {
-            self.end(oldest, effects);
-        }
-        if let Some(open) = self.documents.get_mut(&uri) {
-            open.questions.push(id);
-        }
-        self.open.insert(
-            id,
-            Open {
-                uri,
-                version,
-                offset,
-                trigger,
-                selected,
-                answer,
-                step: Step::Pause,
-            },
-        );
-        self.seek(now, effects);
-        let pause = match trigger {
-            Trigger::Invoked => Duration::ZERO,
-            Trigger::Automatic => self.pacing.pause(now),
-        };
-        if pause.is_zero() {
-            self.proceed(id, effects);
-        } else {
-            effects.push(Effect::Pause { id, duration: pause });
-        }
-    }
-
-    /// Goes on with a question whose pause is over.
-    fn proceed(&mut self, id: RequestId, effects: &mut Vec<Effect>) {
-        match &self.source {
-            Source::Found(found) => {
-                let engine = Arc::clone(&found.engine);
-                self.work(id, engine, effects);
-            }
-            Source::Missing(..) => self.end(id, effects),
-            Source::Sought | Source::Unsought => {
-                if let Some(open) = self.open.get_mut(&id) {
-                    open.step = Step::Source;
-                }
-            }
-        }
-    }
-
-    fn work(&mut self, id: RequestId, engine: Arc<dyn Engine>, effects: &mut Vec<Effect>) {
-        let Some(open) = self.open.get_mut(&id).filter(|open| open.step != Step::Work) else {
-            return;
-        };
-        let Some(document) = self.documents.get(&open.uri) else {
-            return;
-        };
-        open.step = Step::Work;
-        effects.push(Effect::Suggest(Box::new(Job {
-            id,
-            engine,
-            text: document.document.text().clone(),
-            path: Arc::clone(&document.path),
-            language: Arc::clone(&document.language),
-            workspace: Arc::clone(&document.workspace),
-            offset: open.offset,
-            trigger: open.trigger,
-            selected: open.selected.as_ref().map(|(_, selected)| selected.clone()),
-        })));
-    }
-
-    fn finish(&mut self, id: RequestId, outcome: Outcome, effects: &mut Vec<Effect>) {
-        if let Source::Found(found) = &mut self.source
-            && found.judge(&outcome)
-        {
-            effects.push(Effect::Watch(Arc::clone(&found.engine)));
-        }
-        let Some(open) = self.remove(id) else { return };
-        let item = match outcome {
-            Outcome::Suggestion(suggestion) => self.item(&open, suggestion),
-            Outcome::Nothing | Outcome::Silent | Outcome::CannotInfill | Outcome::Failed(_) => None,
-        };
-        effects.push(Effect::Answer(open.answer, item));
-    }
-
-    /// The suggestion in the editor's terms, if it is one that the editor can show.
-    fn item(&self, open: &Open, suggestion: completion::Suggestion) -> Option<Item> {
-        let document = &self.documents.get(&open.uri)?.document;
-        let completion::Suggestion { text, range: bytes } = suggestion;
-        let end = document.text().len_bytes();
-        if document.version() != open.version || bytes.start > bytes.end || bytes.end > end {
-            return None;
-        }
-        if let Some((range, selected)) = &open.selected {
-            let fits = bytes == selected.range
-                && text.len() > selected.text.len()
-                && text.starts_with(&selected.text);
-            return fits.then_some(Item { range: *range, text });
-        }
-        let range = Range {
-            start: text::position(document.text(), bytes.start, self.encoding),
-            end: text::position(document.text(), bytes.end, self.encoding),
-        };
-        (range.start.line == range.end.line && !text.is_empty()).then_some(Item { range, text })
     }
 
     /// Looks for the engine, unless that is being done, was done, or failed a moment ago.
@@ -363,17 +296,15 @@ impl Session {
             }
             Err(failure) => Source::Missing(failure, now),
         };
-        let waiting = self.open.iter().filter(|(_, open)| open.step == Step::Source);
-        let waiting: Vec<RequestId> = waiting.map(|(id, _)| *id).collect();
-        for id in waiting {
-            self.proceed(id, effects);
-        }
+        self.proceed_waiting(now, effects);
+        self.idle.arm(now, self.pacing.last_key(), effects);
     }
 
     fn perform(
         &mut self,
         command: Command,
         answer: oneshot::Sender<Result<serde_json::Value, String>>,
+        now: Duration,
         effects: &mut Vec<Effect>,
     ) {
         match &command {
@@ -382,48 +313,30 @@ impl Session {
                 self.source = Source::Sought;
             }
             Command::ListModels => {}
+            Command::Snooze(minutes) => {
+                self.snooze(*minutes, now, effects);
+                // Who asked may have gone.
+                let _gone = answer.send(Ok(serde_json::Value::Null));
+                return;
+            }
+            Command::ShowPrompt { uri, position } => {
+                return self.show_prompt(uri, *position, answer, effects);
+            }
         }
         effects.push(Effect::Perform { command, answer });
-    }
-
-    /// Answers every question about the document `uri` with nothing.
-    fn end_in(&mut self, uri: &str, effects: &mut Vec<Effect>) {
-        let questions = self
-            .documents
-            .get_mut(uri)
-            .map(|open| std::mem::take(&mut open.questions));
-        for id in questions.into_iter().flatten() {
-            self.end(id, effects);
-        }
-    }
-
-    fn end_all(&mut self, effects: &mut Vec<Effect>) {
-        let all: Vec<RequestId> = self.open.keys().copied().collect();
-        for id in all {
-            self.end(id, effects);
-        }
-    }
-
-    /// Answers a question with nothing and stops the work on it.
-    fn end(&mut self, id: RequestId, effects: &mut Vec<Effect>) {
-        if let Some(open) = self.remove(id) {
-            effects.push(Effect::Stop { id });
-            effects.push(Effect::Answer(open.answer, None));
-        }
-    }
-
-    fn remove(&mut self, id: RequestId) -> Option<Open> {
-        let open = self.open.remove(&id)?;
-        if let Some(document) = self.documents.get_mut(&open.uri) {
-            document.questions.retain(|other| *other != id);
-        }
-        Some(open)
     }
 
     fn status(&self) -> Status {
         if !self.options.enabled {
             return Status {
                 state: Stage::Off,
+                ..Status::default()
+            };
+        }
+        if self.snoozed_until.is_some() {
+            return Status {
+                state: Stage::Snoozed,
+                model: self.source.status().model,
                 ..Status::default()
             };
         }
@@ -438,4 +351,15 @@ impl Session {
             status
         }
     }
+}
+
+/// Where the cursor may be after `text` was inserted at `start`, the likeliest place first: at its end, or
+/// before what the editor has closed by itself.
+fn cursors_after(start: usize, text: &str) -> Vec<usize> {
+    const CURSORS_MAX: usize = 24;
+    std::iter::once(text.len())
+        .chain(text.char_indices().rev().map(|(at, _)| at))
+        .take(CURSORS_MAX)
+        .map(|at| start + at)
+        .collect()
 }

@@ -31,6 +31,8 @@ pub enum Stage {
     NoEngine,
     /// The user has switched Freehold off.
     Off,
+    /// The user wants nothing unasked for some time.
+    Snoozed,
     /// The engine has failed.
     Error,
 }

@@ -1,26 +1,37 @@
-//! The work on one suggestion: decide, gather, render, generate, finish.
+//! The work on one request to the engine: decide, gather, render, generate, finish.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Budget, Decision, Document, Finisher, Progress};
-use engine::{Engine, Event as EngineEvent, Failure, Request, State, StopReason};
+use completion::{Budget, Context, Decision, Document, Finisher, Progress, Shape, Suggestion};
+use engine::{Description, Engine, Event as EngineEvent, Failure, Lane, Request, Reuse, State, StopReason};
 use tokio::sync::mpsc;
 
-use super::event::{Job, Outcome};
+use super::event::{Event, Events, Job, Outcome};
+use super::generation::Purpose;
 
 /// What there is to ask the engine.
-struct Prepared {
-    request: Request,
-    finisher: Finisher,
+pub struct Prepared {
+    /// What the model is shown.
+    pub context: Context,
+    /// How much is wanted.
+    pub shape: Shape,
+    /// The prompt, and how it is answered.
+    pub request: Request,
+    /// What the engine is.
+    pub description: Description,
 }
 
 /// How often an engine that loads its model is asked whether it has.
 const LOADING_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Works on `job` to its end. Dropping the future cancels the engine's request within milliseconds.
-pub async fn suggest(job: Job) -> Outcome {
-    let engine = Arc::clone(&job.engine);
+/// Of what may never be wanted only the beginning is made.
+const PREFETCH_TOKENS_MAX: u32 = 48;
+
+/// Works on `job` to its end and tells what comes through `events`. Dropping the future cancels the engine's
+/// request within milliseconds.
+pub async fn suggest(job: Job, events: &Events) -> Outcome {
+    let (id, purpose, engine) = (job.id, job.purpose, Arc::clone(&job.engine));
     described(engine.as_ref()).await;
     // Reading brackets out of a large document takes up to milliseconds: not on the runtime's threads.
     let prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
@@ -31,25 +42,25 @@ pub async fn suggest(job: Job) -> Outcome {
             return Outcome::Silent;
         }
     };
-    let Prepared {
-        request,
-        mut finisher,
-    } = prepared;
+    let mut finisher = Finisher::new(&prepared.context, prepared.shape);
     // As many events as the request asks for tokens, and one: no need for another bound.
-    let (sender, mut events) = mpsc::unbounded_channel();
+    let (sender, mut tokens) = mpsc::unbounded_channel();
     let ticket = engine.submit(
-        request,
+        prepared.request,
         Box::new(move |event| {
             // Nobody listens any more once the suggestion is whole.
             let _stopped = sender.send(event);
         }),
     );
-    while let Some(event) = events.recv().await {
+    while let Some(event) = tokens.recv().await {
         match event {
             EngineEvent::Token { text, .. } => {
-                if finisher.push(&text) == Progress::Stop {
+                let progress = finisher.push(&text);
+                if progress == Progress::Stop {
                     break;
                 }
+                let lines = text.contains('\n').then(|| whole_lines(&finisher)).flatten();
+                events.push(Event::Streamed { id, piece: text, lines });
             }
             EngineEvent::Done { reason, .. } => {
                 if reason == StopReason::Length {
@@ -61,7 +72,19 @@ pub async fn suggest(job: Job) -> Outcome {
         }
     }
     drop(ticket);
-    finisher.finish().map_or(Outcome::Nothing, Outcome::Suggestion)
+    if purpose == Purpose::Warm {
+        return Outcome::Warmed;
+    }
+    finisher
+        .finish()
+        .map_or(Outcome::Nothing, |suggestion| Outcome::Suggestion(suggestion, None))
+}
+
+/// What has come so far up to the last whole line, as it would be shown.
+fn whole_lines(finisher: &Finisher) -> Option<Suggestion> {
+    let mut finisher = finisher.clone();
+    finisher.length_reached();
+    finisher.finish()
 }
 
 /// Waits until the engine has said how it is prompted: one that loads its model for the first time may not
@@ -72,7 +95,11 @@ async fn described(engine: &dyn Engine) {
     }
 }
 
-fn prepare(job: &Job) -> Result<Prepared, Outcome> {
+/// Puts together what `job` asks the engine.
+///
+/// # Errors
+/// Gives the outcome if there is nothing to ask.
+pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     let document = Document {
         text: &job.text,
         path: &job.path,
@@ -82,6 +109,8 @@ fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     let selected = job.selected.as_ref();
     let shape = match completion::decide(&document, job.offset, job.trigger, selected) {
         Decision::Offer(shape) => shape,
+        // A prompt is warmed where the cursor may come back to.
+        Decision::Silent(_) if job.purpose == Purpose::Warm => Shape::Block,
         Decision::Silent(silence) => {
             tracing::debug!("no suggestion: {}", silence.reason());
             return Err(Outcome::Silent);
@@ -94,11 +123,41 @@ fn prepare(job: &Job) -> Result<Prepared, Outcome> {
             State::Loading { .. } | State::Ready => Outcome::CannotInfill,
         });
     };
-    let budget = Budget::for_context(description.context_tokens);
+    let settings = &job.configuration.completion;
+    let budget = budget(description.context_tokens, settings.prompt_tokens_max);
     let context = completion::gather(&document, job.offset, selected, &budget);
-    let request = completion::render(&context, shape, format);
+    let mut request = completion::render(&context, shape, format);
+    request.sampling.first_token_rank = job.rank;
+    request.tokens_max = request.tokens_max.min(settings.suggestion_tokens_max);
+    match job.purpose {
+        Purpose::Ask => request.reuse = Reuse::Moved,
+        Purpose::Prefetch => {
+            request.reuse = Reuse::Moved;
+            request.lane = Lane::Idle;
+            request.tokens_max = request.tokens_max.min(PREFETCH_TOKENS_MAX);
+        }
+        Purpose::Warm => {
+            request.reuse = Reuse::Exact;
+            request.lane = Lane::Idle;
+            request.tokens_max = 0;
+        }
+    }
     Ok(Prepared {
+        context,
+        shape,
         request,
-        finisher: Finisher::new(&context, shape),
+        description,
     })
+}
+
+/// What fits a context of `context_tokens`, and what the user allows.
+#[must_use]
+pub fn budget(context_tokens: u32, prompt_tokens_max: u32) -> Budget {
+    let fitting = Budget::for_context(context_tokens);
+    let suffix_tokens_max = fitting.suffix_tokens_max.min(prompt_tokens_max / 4);
+    Budget {
+        prefix_tokens_max: fitting.prefix_tokens_max.min(prompt_tokens_max - suffix_tokens_max),
+        suffix_tokens_max,
+        ..fitting
+    }
 }

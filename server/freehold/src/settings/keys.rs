@@ -7,6 +7,9 @@ pub(super) const IDLE_MINUTES: u32 = 15;
 pub(super) const AUTOMATIC: bool = true;
 pub(super) const PROMPT_TOKENS_MAX: u32 = 1536;
 pub(super) const SUGGESTION_TOKENS_MAX: u32 = 128;
+pub(super) const ALTERNATIVES: u32 = 3;
+pub(super) const PREFETCH: bool = true;
+pub(super) const KEEP_TEXTS: bool = false;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,11 @@ pub enum Shape {
         max: u32,
         /// What it is unless set; if nothing, the program picks.
         default: Option<u32>,
+    },
+    /// Several texts, none unless the user gives some.
+    List {
+        /// What each may be; anything if there is nothing here.
+        allowed: &'static [&'static str],
     },
 }
 
@@ -112,6 +120,37 @@ pub const KEYS: &[Key] = &[
         },
         description: "How many tokens a suggestion has at most.",
     },
+    Key {
+        name: "completion.alternatives",
+        shape: Shape::Number {
+            min: 1,
+            max: 5,
+            default: Some(ALTERNATIVES),
+        },
+        description: "How many suggestions there are to choose from when you ask for one. Those that come while you type are always one.",
+    },
+    Key {
+        name: "completion.prefetch",
+        shape: Shape::Flag { default: PREFETCH },
+        description: "Whether the place after a suggestion is completed while you look at it, so that the next one is there at once. It costs computing that is in vain if you write something else.",
+    },
+    Key {
+        name: "completion.exclude",
+        shape: Shape::List { allowed: &[] },
+        description: "Files that get no suggestions and that the model is never shown, as patterns in the manner of `.gitignore`, such as `*.sql` or `secret/`. What a workspace's own `.gitignore` and `.freeholdignore` name is kept from it in any case.",
+    },
+    Key {
+        name: "completion.scopes_off",
+        shape: Shape::List {
+            allowed: &["comments", "strings"],
+        },
+        description: "Kinds of text in which suggestions come only when you ask for one.",
+    },
+    Key {
+        name: "completion.keep_texts",
+        shape: Shape::Flag { default: KEEP_TEXTS },
+        description: "Whether the record of what became of suggestions, from which Freehold learns which to show, holds their text too. It stays on this machine; `freehold suggestions show` prints it and `freehold suggestions forget` erases it.",
+    },
 ];
 
 impl Key {
@@ -130,6 +169,11 @@ impl Shape {
             Self::Text => "text that is not empty".to_owned(),
             Self::Flag { .. } => "`true` or `false`".to_owned(),
             Self::Number { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Self::List { allowed: [] } => "a list of texts".to_owned(),
+            Self::List { allowed } => {
+                let allowed: Vec<String> = allowed.iter().map(|text| format!("`\"{text}\"`")).collect();
+                format!("a list of any of {}", allowed.join(", "))
+            }
         }
     }
 }

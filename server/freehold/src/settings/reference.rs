@@ -38,6 +38,7 @@ fn default_text(shape: &Shape) -> Option<String> {
         Shape::Text => None,
         Shape::Flag { default } => Some(default.to_string()),
         Shape::Number { default, .. } => default.map(|number| number.to_string()),
+        Shape::List { .. } => Some("[]".to_owned()),
     }
 }
 
@@ -75,6 +76,12 @@ fn schema(shape: &Shape, description: &str) -> Value {
                 schema["default"] = json!(default);
             }
             schema
+        }
+        Shape::List { allowed: [] } => {
+            json!({ "type": "array", "items": { "type": "string", "minLength": 1 }, "default": [] })
+        }
+        Shape::List { allowed } => {
+            json!({ "type": "array", "items": { "enum": allowed }, "default": [] })
         }
     };
     schema["description"] = json!(description);

@@ -224,6 +224,11 @@ fn the_table_names_every_setting_and_no_other() {
             automatic: Some(true),
             prompt_tokens_max: Some(64),
             suggestion_tokens_max: Some(1),
+            alternatives: Some(1),
+            prefetch: Some(true),
+            exclude: vec!["x".to_owned()],
+            scopes_off: vec!["strings".to_owned()],
+            keep_texts: Some(true),
         },
     };
     let table = toml::Table::try_from(&full).expect("serialisable");

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use completion::{
     Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger, decide, gather, render,
 };
-use engine::{Engine, Event, Request, StopReason, Usage};
+use engine::{Description, Engine, Event, Request, StopReason, Usage};
 use host::{Clock, Host, RealHost};
 use ropey::Rope;
 use serde::Serialize;
@@ -21,6 +21,7 @@ use super::language_ids::language_id;
 use super::place::Place;
 use super::show::neighbourhood;
 use crate::cli::CompleteArguments;
+use crate::lsp::prompt_view;
 use crate::models::Store;
 use crate::paths::Paths;
 use crate::{engine_process, settings};
@@ -49,6 +50,9 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             let attached = attached?;
             times.attach = attached.attach_time;
             times.load = attached.load_time;
+            if arguments.show_prompt {
+                return show_prompt(&attached.engine, &document, source.offset_bytes, shape);
+            }
             suggest(
                 &attached.engine,
                 host.as_ref(),
@@ -73,12 +77,28 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             coloured,
         )
     };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what the model is shown at the place.
+fn show_prompt(
+    engine: &dyn Engine,
+    document: &Document,
+    offset_bytes: usize,
+    shape: Shape,
+) -> anyhow::Result<ExitCode> {
+    let (context, request, _) = prompt(engine, document, offset_bytes, shape)?;
+    print(&prompt_view::write(&context, &request))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
-        .context("cannot print")?;
-    Ok(ExitCode::SUCCESS)
+        .context("cannot print")
 }
 
 /// Makes sure that there is a model before an engine is started in vain.
@@ -179,20 +199,7 @@ fn suggest(
     offset_bytes: usize,
     shape: Shape,
 ) -> anyhow::Result<Outcome> {
-    let description = engine.description();
-    let format = description.fim.with_context(|| {
-        format!(
-            "model `{}` was not trained to fill in the middle; `freehold models list` shows those for code",
-            description.model
-        )
-    })?;
-    let context = gather(
-        document,
-        offset_bytes,
-        None,
-        &Budget::for_context(description.context_tokens),
-    );
-    let request = render(&context, shape, &format);
+    let (context, request, description) = prompt(engine, document, offset_bytes, shape)?;
     let mut finisher = Finisher::new(&context, shape);
     let (usage, first_token) = run(engine, clock, request, &mut finisher)?;
     let suggestion = finisher.finish();
@@ -206,6 +213,26 @@ fn suggest(
         usage: Some(usage),
         first_token,
     })
+}
+
+/// What `engine` is shown at the place, what is asked of it, and what it is.
+fn prompt(
+    engine: &dyn Engine,
+    document: &Document,
+    offset_bytes: usize,
+    shape: Shape,
+) -> anyhow::Result<(completion::Context, Request, Description)> {
+    let description = engine.description();
+    let format = description.fim.as_ref().with_context(|| {
+        format!(
+            "model `{}` was not trained to fill in the middle; `freehold models list` shows those for code",
+            description.model
+        )
+    })?;
+    let budget = Budget::for_context(description.context_tokens);
+    let context = gather(document, offset_bytes, None, &budget);
+    let request = render(&context, shape, format);
+    Ok((context, request, description))
 }
 
 /// Runs `request` until `finisher` has enough; the request is then cancelled and still says what it cost.
@@ -304,7 +331,6 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use engine::Description;
     use engine::catalogue::Catalogue;
     use engine::scripted::{Script, ScriptedEngine};
     use expect_test::{Expect, expect};

@@ -7,7 +7,9 @@ mod doctor;
 mod language_ids;
 mod place;
 mod show;
+mod suggestions;
 
 pub use bench::bench;
 pub use complete::complete;
 pub use doctor::doctor;
+pub use suggestions::suggestions;

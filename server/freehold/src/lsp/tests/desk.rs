@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use engine::catalogue::Catalogue;
 use engine::scripted::{Reply, Script, ScriptedEngine};
-use engine::{Description, Engine, EventSink, Request, State, Ticket};
+use engine::{Description, Engine, EventSink, Lane, Request, State, StopReason, Ticket};
 use serde_json::{Value, json};
 use testing::Editor;
 use testing::editor::Answer;
@@ -14,9 +14,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::lsp::backend::{AttachFailure, Backend, ModelEntry};
-use crate::lsp::event::{Event, Events};
+use crate::lsp::event::{Configuration, Event, Events};
+use crate::lsp::feedback::Judged;
+use crate::lsp::folders::Folder;
 use crate::lsp::serve_with;
 use crate::lsp::transport::Ended;
+use crate::settings::CompletionSettings;
 
 /// So much fits between editor and server before one waits for the other.
 pub const PIPE_BYTES: usize = 1 << 20;
@@ -39,6 +42,16 @@ pub struct Setup {
     pub folders: Value,
     pub failure: Option<AttachFailure>,
     pub state: State,
+    pub completion: CompletionSettings,
+}
+
+/// One answer to each question, and nothing done ahead, so that a test sees what it asks for.
+pub fn plain() -> CompletionSettings {
+    CompletionSettings {
+        alternatives: 1,
+        prefetch: false,
+        ..CompletionSettings::default()
+    }
 }
 
 impl Default for Setup {
@@ -50,6 +63,7 @@ impl Default for Setup {
             folders: json!([{ "uri": "file:///project/app", "name": "app" }]),
             failure: None,
             state: State::Ready,
+            completion: plain(),
         }
     }
 }
@@ -58,6 +72,7 @@ impl Default for Setup {
 struct Loaded {
     engine: ScriptedEngine,
     state: Arc<Mutex<State>>,
+    cancelled: Arc<AtomicUsize>,
 }
 
 impl Engine for Loaded {
@@ -69,8 +84,16 @@ impl Engine for Loaded {
         self.state.lock().expect("not poisoned").clone()
     }
 
-    fn submit(&self, request: Request, events: EventSink) -> Ticket {
-        self.engine.submit(request, events)
+    fn submit(&self, request: Request, mut events: EventSink) -> Ticket {
+        let cancelled = Arc::clone(&self.cancelled);
+        let counted = move |event| {
+            let stopped = StopReason::Cancelled;
+            if matches!(&event, engine::Event::Done { reason, .. } if *reason == stopped) {
+                cancelled.fetch_add(1, Ordering::SeqCst);
+            }
+            events(event);
+        };
+        self.engine.submit(request, Box::new(counted))
     }
 }
 
@@ -81,6 +104,12 @@ pub struct Room {
     pub failure: Mutex<Option<AttachFailure>>,
     pub attached: AtomicUsize,
     pub chosen: Mutex<String>,
+    /// Requests that were stopped.
+    pub cancelled: Arc<AtomicUsize>,
+    pub completion: Mutex<CompletionSettings>,
+    /// Documents with this in their URI are kept from the model.
+    pub excluded: Mutex<Option<String>>,
+    pub kept: Mutex<Vec<Judged>>,
 }
 
 impl Backend for Room {
@@ -91,6 +120,7 @@ impl Backend for Room {
             None => Ok(Arc::new(Loaded {
                 engine: self.engine.clone(),
                 state: Arc::clone(&self.state),
+                cancelled: Arc::clone(&self.cancelled),
             })),
         }
     }
@@ -114,6 +144,23 @@ impl Backend for Room {
     fn use_model(&self, name: &str) -> anyhow::Result<()> {
         anyhow::ensure!(name == "small", "no model is called `{name}`");
         *self.chosen.lock().expect("not poisoned") = name.to_owned();
+        Ok(())
+    }
+
+    fn configuration(&self) -> Configuration {
+        Configuration {
+            completion: self.completion.lock().expect("not poisoned").clone(),
+            ..Configuration::default()
+        }
+    }
+
+    fn is_excluded(&self, uri: &str, _folders: &[Folder]) -> bool {
+        let excluded = self.excluded.lock().expect("not poisoned");
+        excluded.as_ref().is_some_and(|part| uri.contains(part))
+    }
+
+    fn keep(&self, judged: &Judged) -> anyhow::Result<()> {
+        self.kept.lock().expect("not poisoned").push(judged.clone());
         Ok(())
     }
 }
@@ -153,6 +200,7 @@ impl Desk {
     /// Sits down: the server runs and has introduced itself.
     pub async fn new(setup: Setup) -> Self {
         let mut desk = Self::unintroduced(setup.script, setup.failure, setup.state);
+        *desk.backend.completion.lock().expect("not poisoned") = setup.completion;
         let params = json!({
             "processId": null,
             "rootUri": null,
@@ -174,6 +222,10 @@ impl Desk {
             failure: Mutex::new(failure),
             attached: AtomicUsize::new(0),
             chosen: Mutex::new(String::new()),
+            cancelled: Arc::default(),
+            completion: Mutex::new(plain()),
+            excluded: Mutex::default(),
+            kept: Mutex::default(),
         });
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let (from_server, to_server) = tokio::io::split(near);
@@ -293,6 +345,12 @@ impl Desk {
         // nobody handles is refused, all that was sent before it has been handed on.
         let id = self.request("nobody/handlesThis", &Value::Null).await;
         assert!(matches!(self.answer(id).await, Answer::Error(-32601, _)));
+    }
+
+    /// The requests that somebody waited for, in order.
+    pub fn asked(&self) -> Vec<Request> {
+        let requests = self.engine.requests().into_iter();
+        requests.filter(|request| request.lane == Lane::Typing).collect()
     }
 
     /// Waits until the engine has `count` open requests.

@@ -5,3 +5,4 @@ mod hostile;
 mod order;
 mod status;
 mod suggestions;
+mod typing;

@@ -1,0 +1,374 @@
+//! Requests to the engine: begun for a question, joined by the next one that agrees, stopped once nobody
+//! can want them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use completion::{Suggestion, Trigger};
+
+use super::Session;
+use super::questions::Step;
+use crate::lsp::around::{Around, Offer, Stream};
+use crate::lsp::event::{Effect, Features, Job, Outcome, RequestId, Task, Timer};
+use crate::lsp::generation::{Generation, GenerationId, Purpose};
+use crate::lsp::source::Source;
+
+/// For so long a generation that nobody waits for goes on: editors cancel at every key and ask again some
+/// 20 to 100 ms later.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Who has waited for so long is shown the lines that are whole; the rest is there by the time these are read.
+const LINES_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Where a generation is wanted, and what for.
+pub(super) struct Wanted {
+    pub uri: String,
+    pub purpose: Purpose,
+    pub rank: u32,
+    pub text: ropey::Rope,
+    pub offset: usize,
+    pub around: Around,
+    pub trigger: Trigger,
+    pub selected: Option<completion::Selected>,
+}
+
+impl Session {
+    /// Asks the engine for what the question `id` still needs.
+    pub(super) fn begin(&mut self, id: RequestId, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        open.step = Step::Work;
+        let (uri, around, offset) = (open.uri.clone(), open.around.clone(), open.offset);
+        let (trigger, selected) = (open.trigger, open.selected.as_ref().map(|(_, selected)| selected.clone()));
+        let Some(document) = self.documents.get(&uri) else { return };
+        let text = document.document.text().clone();
+        for rank in self.ranks_missing(&uri, &around, trigger, now) {
+            let mut running = self.generations.iter();
+            let same = running.find(|(_, generation)| {
+                generation.uri == uri && generation.rank == rank && generation.around == around
+                    && generation.purpose != Purpose::Warm
+            });
+            let generation = match same.map(|(id, _)| *id) {
+                Some(generation) => Some(generation),
+                None => {
+                    let wanted = Wanted {
+                        uri: uri.clone(),
+                        purpose: Purpose::Ask,
+                        rank,
+                        text: text.clone(),
+                        offset,
+                        around: around.clone(),
+                        trigger,
+                        selected: selected.clone(),
+                    };
+                    self.generate(wanted, now, effects)
+                }
+            };
+            if let Some(generation) = generation {
+                self.attach_question(id, generation);
+            }
+        }
+        // Whatever else is going on did not agree, or it would have been joined.
+        self.stop_generations(effects, |generation| {
+            generation.purpose != Purpose::Ask || generation.uri == uri && generation.questions.is_empty()
+        });
+        if self.open.get(&id).is_some_and(|open| open.generations.is_empty()) {
+            self.settle(id, now, effects);
+        }
+    }
+
+    /// Asks the engine for something, if it is there.
+    pub(super) fn generate(
+        &mut self,
+        wanted: Wanted,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) -> Option<GenerationId> {
+        let Source::Found(found) = &self.source else { return None };
+        let engine = Arc::clone(&found.engine);
+        let document = self.documents.get(&wanted.uri)?;
+        let (path, language, workspace) = (
+            Arc::clone(&document.path),
+            Arc::clone(&document.language),
+            Arc::clone(&document.workspace),
+        );
+        let selected = wanted.selected.clone();
+        self.generations_begun += 1;
+        let id = self.generations_begun;
+        effects.push(Effect::Generate(Box::new(Job {
+            id,
+            purpose: wanted.purpose,
+            rank: wanted.rank,
+            engine,
+            text: wanted.text,
+            path,
+            language,
+            workspace,
+            offset: wanted.offset,
+            trigger: wanted.trigger,
+            selected: wanted.selected,
+            surroundings: self.surroundings(&wanted.uri),
+            configuration: Arc::clone(&self.configuration),
+        })));
+        let generation = Generation {
+            uri: wanted.uri,
+            purpose: wanted.purpose,
+            rank: wanted.rank,
+            stream: Stream::new(&wanted.around),
+            around: wanted.around,
+            offset: wanted.offset,
+            selected,
+            lines: None,
+            questions: Vec::new(),
+            orphan_since: None,
+            shown: false,
+            started: now,
+            has_begun: false,
+        };
+        if wanted.purpose == Purpose::Ask {
+            self.plan_freshening(&generation.uri, now, effects);
+        }
+        self.generations.insert(id, generation);
+        Some(id)
+    }
+
+    fn attach_question(&mut self, question: RequestId, generation: GenerationId) {
+        if let (Some(open), Some(generating)) =
+            (self.open.get_mut(&question), self.generations.get_mut(&generation))
+        {
+            open.generations.push(generation);
+            generating.questions.push(question);
+            generating.purpose = Purpose::Ask;
+        }
+    }
+
+    /// Has the question `id` wait for what is on its way, if that may answer it.
+    pub(super) fn join(&mut self, id: RequestId, now: Duration, effects: &mut Vec<Effect>) -> bool {
+        let Some(open) = self.open.get_mut(&id) else { return false };
+        let mut running = self.generations.iter().rev();
+        let agreeing = running.find(|(_, generation)| {
+            generation.uri == open.uri && generation.rank == 0 && generation.agrees(&open.around)
+        });
+        let Some((generation, _)) = agreeing else { return false };
+        let generation = *generation;
+        open.step = Step::Work;
+        self.attach_question(id, generation);
+        self.show_lines(generation, now, effects);
+        true
+    }
+
+    /// Takes in a piece of what the engine generates.
+    pub(super) fn streamed(
+        &mut self,
+        id: GenerationId,
+        piece: &str,
+        lines: Option<Suggestion>,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(generation) = self.generations.get_mut(&id) else { return };
+        generation.stream.push(piece);
+        if !generation.has_begun && !piece.is_empty() {
+            generation.has_begun = true;
+            if generation.purpose == Purpose::Ask && generation.rank == 0 {
+                self.pacing.answered(now.saturating_sub(generation.started));
+            }
+        }
+        let has_lines = lines.is_some();
+        generation.lines = lines.or(generation.lines.take());
+        let open = &self.open;
+        let disagrees = |question: &RequestId| {
+            open.get(question).is_some_and(|open| !generation.agrees(&open.around))
+        };
+        let against: Vec<RequestId> = generation.questions.iter().copied().filter(disagrees).collect();
+        if !against.is_empty() {
+            return self.part(id, &against, now, effects);
+        }
+        if has_lines {
+            self.show_lines(id, now, effects);
+        }
+    }
+
+    /// What `id` generates is not what these questions need: it is stopped, and they go to the engine.
+    fn part(&mut self, id: GenerationId, against: &[RequestId], now: Duration, effects: &mut Vec<Effect>) {
+        if let Some(generation) = self.generations.get_mut(&id) {
+            generation.questions.retain(|question| !against.contains(question));
+            if generation.questions.is_empty() {
+                self.stop_generation(id, effects);
+            }
+        }
+        for question in against {
+            if let Some(open) = self.open.get_mut(question) {
+                open.generations.retain(|other| *other != id);
+                self.begin(*question, now, effects);
+            }
+        }
+    }
+
+    /// Shows those who have waited for long enough the lines that are whole.
+    fn show_lines(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(generation) = self.generations.get(&id) else { return };
+        let Some(lines) = generation.lines.clone() else { return };
+        let open = &self.open;
+        let patient = |question: &&RequestId| {
+            open.get(question).is_some_and(|open| {
+                let waited = now.saturating_sub(open.asked.min(generation.started));
+                open.trigger == Trigger::Automatic && waited >= LINES_PATIENCE
+            })
+        };
+        let waiting: Vec<RequestId> = generation.questions.iter().filter(patient).copied().collect();
+        if waiting.is_empty() {
+            return;
+        }
+        self.learn(id, Some((lines, None)), now);
+        for question in waiting {
+            let Some((uri, around)) =
+                self.open.get(&question).map(|open| (open.uri.clone(), open.around.clone()))
+            else {
+                continue;
+            };
+            let hits = self.known(&uri, &around, now).hits;
+            if hits.is_empty() {
+                // All of it was typed already; more is on its way.
+                continue;
+            }
+            if let Some(generation) = self.generations.get_mut(&id) {
+                generation.shown = true;
+            }
+            if let Some(open) = self.remove(question, effects) {
+                self.answer(open, hits, now, effects);
+            }
+        }
+    }
+
+    /// Keeps what the generation `id` has made, or that it has made nothing.
+    fn learn(&mut self, id: GenerationId, made: Option<(Suggestion, Option<Features>)>, now: Duration) {
+        let Some(generation) = self.generations.get(&id) else { return };
+        let Some(document) = self.documents.get_mut(&generation.uri) else { return };
+        let (suggestion, features) = made.unzip();
+        let (text, covered_bytes) = suggestion
+            .as_ref()
+            .map(|suggestion| generation.at_cursor(suggestion))
+            .unwrap_or_default();
+        let offer = Offer::new(&generation.around, text, covered_bytes);
+        document
+            .known
+            .put(id, generation.rank, offer, features.flatten(), now);
+    }
+
+    /// Takes in that a generation has ended.
+    pub(super) fn generated(
+        &mut self,
+        id: GenerationId,
+        outcome: Outcome,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Source::Found(found) = &mut self.source
+            && found.judge(&outcome)
+        {
+            effects.push(Effect::Watch(Arc::clone(&found.engine)));
+        }
+        let again = match outcome {
+            Outcome::Suggestion(suggestion, features) => {
+                self.learn(id, Some((suggestion, features)), now);
+                true
+            }
+            Outcome::Nothing => {
+                self.learn(id, None, now);
+                true
+            }
+            Outcome::Warmed | Outcome::Silent | Outcome::CannotInfill | Outcome::Failed(_) => false,
+        };
+        let Some(generation) = self.generations.remove(&id) else { return };
+        for question in generation.questions {
+            let Some(open) = self.open.get_mut(&question) else { continue };
+            open.generations.retain(|other| *other != id);
+            if !open.generations.is_empty() {
+                continue;
+            }
+            let elsewhere = open.around != generation.around;
+            let (uri, around) = (open.uri.clone(), open.around.clone());
+            let found = self.known(&uri, &around, now);
+            if again && elsewhere && found.hits.is_empty() && !found.ranks.contains(&0) {
+                // It joined what turned out not to lead here.
+                self.begin(question, now, effects);
+            } else {
+                self.settle(question, now, effects);
+            }
+        }
+    }
+
+    /// Answers a question with what is known by now.
+    fn settle(&mut self, question: RequestId, now: Duration, effects: &mut Vec<Effect>) {
+        if let Some(open) = self.remove(question, effects) {
+            let hits = self.known(&open.uri, &open.around, now).hits;
+            self.answer(open, hits, now, effects);
+        }
+    }
+
+    /// Gives those a time that nobody waits for any more; to be called after every event.
+    pub(super) fn let_go(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        for (id, generation) in &mut self.generations {
+            let orphan = generation.purpose == Purpose::Ask
+                && generation.questions.is_empty()
+                && !generation.shown;
+            if !orphan {
+                generation.orphan_since = None;
+            } else if generation.orphan_since.is_none() {
+                generation.orphan_since = Some(now);
+                effects.push(Effect::Wait {
+                    timer: Timer::Grace(*id),
+                    duration: GRACE,
+                });
+            }
+        }
+    }
+
+    /// The time of one that nobody waited for is over, unless somebody came.
+    pub(super) fn grace_ended(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
+        let since = self.generations.get(&id).and_then(|generation| generation.orphan_since);
+        if since.is_some_and(|since| now.saturating_sub(since) >= GRACE) {
+            self.stop_generation(id, effects);
+        }
+    }
+
+    /// Stops what cannot be wanted any more after the document `uri` was changed, with the cursor at one
+    /// of `cursors`.
+    pub(super) fn stop_disagreeing(&mut self, uri: &str, cursors: &[Around], effects: &mut Vec<Effect>) {
+        let shown = self
+            .shown
+            .as_ref()
+            .filter(|shown| shown.uri == uri && shown.fits())
+            .is_some();
+        self.stop_generations(effects, |generation| match generation.purpose {
+            Purpose::Ask if generation.uri != uri => false,
+            Purpose::Prefetch if generation.uri == uri && shown => false,
+            Purpose::Ask | Purpose::Prefetch => {
+                generation.uri != uri || !cursors.iter().any(|around| generation.agrees(around))
+            }
+            Purpose::Warm => true,
+        });
+    }
+
+    /// Stops the generations that `which` picks. None of them may have a question waiting for it, unless
+    /// that is ended by other means.
+    pub(super) fn stop_generations(
+        &mut self,
+        effects: &mut Vec<Effect>,
+        which: impl Fn(&Generation) -> bool,
+    ) {
+        self.generations.retain(|id, generation| {
+            let stop = which(generation);
+            if stop {
+                effects.push(Effect::Stop(Task::Generation(*id)));
+            }
+            !stop
+        });
+    }
+
+    fn stop_generation(&mut self, id: GenerationId, effects: &mut Vec<Effect>) {
+        if self.generations.remove(&id).is_some() {
+            effects.push(Effect::Stop(Task::Generation(id)));
+        }
+    }
+}

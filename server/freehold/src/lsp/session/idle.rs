@@ -1,0 +1,201 @@
+//! What is done while nobody waits: the place after a suggestion, a prompt made exact, a document warmed.
+
+use std::time::Duration;
+
+use completion::{Decision, Trigger};
+
+use super::Session;
+use super::generating::Wanted;
+use super::questions::Open;
+use crate::lsp::around::Around;
+use crate::lsp::event::{Effect, Timer};
+use crate::lsp::generation::Purpose;
+use crate::lsp::known::Hit;
+use crate::lsp::source::Source;
+
+/// Who looks at a suggestion for so long may take it; while typing goes on, nothing is fetched ahead.
+const PREFETCH_AFTER: Duration = Duration::from_millis(250);
+
+/// Who has not typed for so long is thinking, and the prompt can be made exact.
+const FRESHEN_AFTER: Duration = Duration::from_millis(1200);
+
+/// An editor opens several documents at once when it starts; the last one is looked at.
+const WARM_AFTER: Duration = Duration::from_millis(400);
+
+/// Only of a document of so many bytes the whole is in a prompt wherever the cursor is.
+const WARM_BYTES_MAX: usize = 8 * 1024;
+
+/// What is planned for a rest.
+#[derive(Debug, Default)]
+pub struct Idle {
+    prefetch: Option<Prefetch>,
+    /// The document whose prompt was put together from moved parts.
+    fresh: Option<String>,
+    /// The document that was opened last, and when it is warmed.
+    warm: Option<(String, Duration)>,
+    /// When the next timer goes off.
+    armed: Option<Duration>,
+}
+
+/// A suggestion that is shown, as if it was accepted.
+#[derive(Debug)]
+struct Prefetch {
+    uri: String,
+    version: i32,
+    replaced: std::ops::Range<usize>,
+    text: String,
+    due: Duration,
+}
+
+impl Idle {
+    /// The user typed: nothing that was planned for this moment is wanted.
+    pub fn key(&mut self) {
+        self.prefetch = None;
+        self.warm = None;
+    }
+
+    /// Has the session woken when the next thing is due.
+    pub fn arm(&mut self, now: Duration, last_key: Option<Duration>, effects: &mut Vec<Effect>) {
+        let fresh = self.fresh.as_ref().map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
+        let warm = self.warm.as_ref().map(|(_, due)| *due);
+        let prefetch = self.prefetch.as_ref().map(|prefetch| prefetch.due);
+        let Some(due) = [fresh, warm, prefetch].into_iter().flatten().min() else {
+            return;
+        };
+        if self.armed.is_none_or(|armed| due < armed) {
+            self.armed = Some(due);
+            effects.push(Effect::Wait {
+                timer: Timer::Rest,
+                duration: due.saturating_sub(now).max(Duration::from_millis(1)),
+            });
+        }
+    }
+}
+
+impl Session {
+    /// Plans what comes after the suggestion `hit`, which is shown now.
+    pub(super) fn plan_prefetch(&mut self, open: &Open, hit: &Hit, now: Duration, effects: &mut Vec<Effect>) {
+        if !self.configuration.completion.prefetch {
+            return;
+        }
+        let (start, end, inserted) = match &open.selected {
+            Some((_, selected)) => (selected.range.start, selected.range.end, selected.text.as_str()),
+            None => (open.offset, open.offset, ""),
+        };
+        self.idle.prefetch = Some(Prefetch {
+            uri: open.uri.clone(),
+            version: open.version,
+            replaced: start..end + hit.fit.covered_bytes,
+            text: inserted.to_owned() + &hit.fit.text,
+            due: now + PREFETCH_AFTER,
+        });
+        self.idle.arm(now, self.pacing.last_key(), effects);
+    }
+
+    /// Plans that the prompt of the document `uri` is made exact when the user rests.
+    pub(super) fn plan_freshening(&mut self, uri: &str, now: Duration, effects: &mut Vec<Effect>) {
+        self.idle.fresh = Some(uri.to_owned());
+        self.idle.arm(now, self.pacing.last_key(), effects);
+    }
+
+    /// Plans that the document `uri`, just opened, is put into the engine's cache.
+    pub(super) fn plan_warming(&mut self, uri: &str, now: Duration, effects: &mut Vec<Effect>) {
+        self.idle.warm = Some((uri.to_owned(), now + WARM_AFTER));
+        self.idle.arm(now, self.pacing.last_key(), effects);
+    }
+
+    /// Does what is due, unless somebody waits for the engine.
+    pub(super) fn rested(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.idle.armed.is_some_and(|armed| armed <= now) {
+            self.idle.armed = None;
+        }
+        let busy = self.generations.values().any(|generation| generation.purpose == Purpose::Ask);
+        let found = matches!(self.source, Source::Found(_));
+        if !found {
+            // The timer is set again once the engine is there.
+            return;
+        }
+        let due = |at: Duration| at <= now;
+        if self.idle.prefetch.as_ref().is_some_and(|prefetch| due(prefetch.due))
+            && let Some(prefetch) = self.idle.prefetch.take()
+            && !busy
+        {
+            self.prefetch(&prefetch, now, effects);
+        }
+        let rested = self.pacing.last_key().is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
+        if rested
+            && !busy
+            && let Some(uri) = self.idle.fresh.take()
+        {
+            let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
+            self.warm(&uri, offset, now, effects);
+        }
+        if self.idle.warm.as_ref().is_some_and(|(_, at)| due(*at))
+            && let Some((uri, _)) = self.idle.warm.take()
+            && !busy
+        {
+            let length = self.documents.get(&uri).map_or(0, |open| open.document.text().len_bytes());
+            if length <= WARM_BYTES_MAX {
+                self.warm(&uri, length, now, effects);
+            }
+        }
+        if !busy {
+            self.idle.arm(now, self.pacing.last_key(), effects);
+        }
+    }
+
+    /// Asks for what comes after a suggestion, should it be accepted.
+    fn prefetch(&mut self, prefetch: &Prefetch, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(open) = self.documents.get(&prefetch.uri) else { return };
+        if open.document.version() != prefetch.version {
+            return;
+        }
+        let mut text = open.document.text().clone();
+        let start = text.byte_to_char(prefetch.replaced.start);
+        let end = text.byte_to_char(prefetch.replaced.end);
+        text.remove(start..end);
+        text.insert(start, &prefetch.text);
+        let offset = prefetch.replaced.start + prefetch.text.len();
+        let document = completion::Document {
+            text: &text,
+            ..open.described()
+        };
+        let decision = completion::decide(&document, offset, Trigger::Automatic, None);
+        let around = Around::of(&text, offset, None);
+        let known = self.known(&prefetch.uri, &around, now);
+        if matches!(decision, Decision::Silent(_)) || !known.ranks.is_empty() {
+            return;
+        }
+        let wanted = Wanted {
+            uri: prefetch.uri.clone(),
+            purpose: Purpose::Prefetch,
+            rank: 0,
+            text,
+            offset,
+            around,
+            trigger: Trigger::Automatic,
+            selected: None,
+        };
+        self.generate(wanted, now, effects);
+    }
+
+    /// Has the prompt at `offset` of the document `uri` evaluated from its start.
+    fn warm(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(open) = self.documents.get(uri) else { return };
+        if !open.whole || open.excluded != Some(false) || !self.options.allow(&open.language) {
+            return;
+        }
+        let text = open.document.text().clone();
+        let wanted = Wanted {
+            uri: uri.to_owned(),
+            purpose: Purpose::Warm,
+            rank: 0,
+            around: Around::of(&text, offset, None),
+            offset: offset.min(text.len_bytes()),
+            text,
+            trigger: Trigger::Automatic,
+            selected: None,
+        };
+        self.generate(wanted, now, effects);
+    }
+}

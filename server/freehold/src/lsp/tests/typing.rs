@@ -1,0 +1,468 @@
+//! A user types, deletes, takes and leaves: what is known is served without the model, what is on its way is
+//! joined, and what nobody can want is stopped.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use engine::scripted::{Reply, Script, flatten};
+use engine::{Lane, Reuse};
+use serde_json::{Value, json};
+use testing::editor::Answer;
+
+use super::desk::{Desk, Setup, always, description, nothing, plain, range};
+use crate::lsp::feedback::Verdict;
+use crate::settings::CompletionSettings;
+
+/// A user with one document open, and the cursor in it.
+struct Typist {
+    desk: Desk,
+    uri: String,
+    version: i32,
+    text: String,
+    at: usize,
+}
+
+impl Typist {
+    /// Opens the document with the cursor at `|` of `notation`.
+    async fn new(notation: &str, script: Script, completion: CompletionSettings) -> Self {
+        let mut desk = Desk::new(Setup {
+            script,
+            completion,
+            ..Setup::default()
+        })
+        .await;
+        let text = notation.replacen('|', "", 1);
+        let uri = desk.open("a.rs", &text).await;
+        let at = notation.find('|').expect("a cursor");
+        Self {
+            desk,
+            uri,
+            version: 1,
+            text,
+            at,
+        }
+    }
+
+    fn place(&self, at: usize) -> (u32, u32) {
+        let before = &self.text[..at];
+        let line = before.matches('\n').count();
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+        (u32::try_from(line).expect("small"), u32::try_from(column).expect("small"))
+    }
+
+    async fn replace(&mut self, start: usize, end: usize, text: &str) {
+        self.version += 1;
+        let (from, to) = (self.place(start), self.place(end));
+        self.desk.edit(&self.uri, self.version, from, to, text).await;
+        self.text.replace_range(start..end, text);
+    }
+
+    /// Types, or takes a part of a suggestion.
+    async fn insert(&mut self, text: &str) {
+        self.replace(self.at, self.at, text).await;
+        self.at += text.len();
+    }
+
+    async fn delete(&mut self, bytes: usize) {
+        self.at -= bytes;
+        self.replace(self.at, self.at + bytes, "").await;
+    }
+
+    /// Asks as editors do after a key; gives the number of the question.
+    async fn send_question(&mut self) -> i64 {
+        let place = self.place(self.at);
+        self.desk.ask_unasked(&self.uri, place).await
+    }
+
+    /// What is offered at the cursor after a key, and how many requests the engine has had for it by now.
+    async fn ask(&mut self) -> (Option<String>, usize) {
+        let id = self.send_question().await;
+        self.take(id).await
+    }
+
+    async fn take(&mut self, id: i64) -> (Option<String>, usize) {
+        let text = match self.desk.answer(id).await {
+            Answer::Result(Value::Null) => None,
+            Answer::Result(items) => Some(items[0]["insertText"].as_str().expect("a text").to_owned()),
+            answer => panic!("{answer:?}"),
+        };
+        (text, self.desk.asked().len())
+    }
+
+    fn cancelled(&self) -> usize {
+        self.desk.backend.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Lets everything happen that can happen without time passing.
+    async fn settle(&mut self) {
+        self.desk.settle().await;
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn leave(mut self) {
+        let close = json!({ "textDocument": { "uri": self.uri } });
+        self.desk.notify("textDocument/didClose", &close).await;
+        self.desk.until_open_requests(0).await;
+        self.desk.leave().await;
+    }
+}
+
+fn some(text: &str, asked: usize) -> (Option<String>, usize) {
+    (Some(text.to_owned()), asked)
+}
+
+/// A script that says `tokens` and waits before the one at `hold_before`.
+fn holding(tokens: &[&str], hold_before: usize) -> Script {
+    let mut script = always(tokens);
+    script.reply[0].hold_before = Some(hold_before);
+    script
+}
+
+const DOCUMENT: &str = "fn f(a: i32, b: i32) {\n    let total = |\n}\n";
+
+#[tokio::test(start_paused = true)]
+async fn typing_along_deleting_back_and_taking_parts_need_no_model() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    user.insert("a").await;
+    assert_eq!(user.ask().await, some(" + b;", 1));
+    user.insert(" + b").await;
+    assert_eq!(user.ask().await, some(";", 1));
+    user.delete(4).await;
+    assert_eq!(user.ask().await, some(" + b;", 1));
+    user.delete(1).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    // A line comes in far away, as an import that the editor adds would.
+    user.replace(0, 0, "use std::fmt;\n").await;
+    user.at += 14;
+    user.insert("a +").await;
+    assert_eq!(user.ask().await.1, 1);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slip_that_is_taken_back_finds_the_suggestion_again() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    user.insert("x").await;
+    assert_eq!(user.ask().await.1, 2);
+    user.delete(1).await;
+    assert_eq!(user.ask().await, some("a + b;", 2));
+    user.insert("a + b;").await;
+    user.ask().await;
+    user.delete(6).await;
+    let asked = user.desk.asked().len();
+    assert_eq!(user.ask().await, some("a + b;", asked));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn brackets_that_the_editor_closes_do_not_hide_a_suggestion() {
+    let mut user = Typist::new(DOCUMENT, always(&["sum(a, b);"]), plain()).await;
+    assert_eq!(user.ask().await, some("sum(a, b);", 1));
+    user.insert("sum()").await;
+    user.at -= 1;
+    let id = user.send_question().await;
+    let at = user.place(user.at);
+    let expected = json!([{ "insertText": "a, b);", "range": range(at, (at.0, at.1 + 1)) }]);
+    assert_eq!(user.desk.answer(id).await, Answer::Result(expected));
+    assert_eq!(user.desk.asked().len(), 1);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_what_follows_is_not_served() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    user.replace(user.at, user.at, ";").await;
+    user.ask().await;
+    assert_eq!(user.desk.asked().len(), 2);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_agrees_joins_what_is_on_its_way() {
+    for (tokens, hold_before) in [(["a", " + b;"], 1), (["a", " + b;"], 0)] {
+        let mut user = Typist::new(DOCUMENT, holding(&tokens, hold_before), plain()).await;
+        let first = user.send_question().await;
+        user.desk.until_open_requests(1).await;
+        user.settle().await;
+        user.insert("a").await;
+        assert_eq!(user.take(first).await, (None, 1));
+        let second = user.send_question().await;
+        user.settle().await;
+        user.desk.engine.release();
+        assert_eq!(user.take(second).await, some(" + b;", 1));
+        assert_eq!(user.cancelled(), 0);
+        user.leave().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_disagrees_stops_what_is_on_its_way_at_once() {
+    let mut user = Typist::new(DOCUMENT, holding(&["a", " + b;"], 1), plain()).await;
+    let first = user.send_question().await;
+    user.desk.until_open_requests(1).await;
+    user.settle().await;
+    user.insert("x").await;
+    assert_eq!(user.take(first).await, (None, 1));
+    user.desk.until_open_requests(0).await;
+    assert_eq!(user.cancelled(), 1);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_turns_out_to_disagree_goes_to_the_engine_by_itself() {
+    let mut user = Typist::new(DOCUMENT, holding(&["a", " + b;"], 0), plain()).await;
+    let first = user.send_question().await;
+    user.desk.until_open_requests(1).await;
+    user.insert("x").await;
+    assert_eq!(user.take(first).await, (None, 1));
+    let second = user.send_question().await;
+    user.settle().await;
+    assert_eq!(user.desk.asked().len(), 1);
+    user.desk.engine.release();
+    while user.desk.asked().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    user.desk.engine.release();
+    assert_eq!(user.take(second).await, some("a + b;", 2));
+    assert_eq!(user.cancelled(), 1);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_question_leaves_its_work_to_the_next_one_for_a_moment() {
+    let mut user = Typist::new(DOCUMENT, holding(&["a + b;"], 0), plain()).await;
+    let first = user.send_question().await;
+    user.desk.until_open_requests(1).await;
+    user.desk.cancel(first).await;
+    assert!(user.desk.answer(first).await.is_cancelled());
+    let second = user.send_question().await;
+    user.settle().await;
+    user.desk.cancel(second).await;
+    assert!(user.desk.answer(second).await.is_cancelled());
+    assert_eq!((user.desk.asked().len(), user.cancelled()), (1, 0));
+    // Nobody comes any more.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    user.desk.until_open_requests(0).await;
+    assert_eq!(user.cancelled(), 1);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_shown_the_first_line_as_soon_as_it_is_whole() {
+    let notation = "fn f(a: i32) {\n    |\n}\n";
+    let tokens = ["let b = a;", "\n", "    let c = b;", "\n", "    c();"];
+    let mut user = Typist::new(notation, holding(&tokens, 2), plain()).await;
+    let first = user.send_question().await;
+    user.desk.until_open_requests(1).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    // The line was whole before the patience was over; the next piece shows it.
+    let again = user.send_question().await;
+    assert_eq!(user.take(first).await.0.or(user.take(again).await.0).as_deref(), Some("let b = a;"));
+    assert_eq!(user.desk.engine.open_requests(), 1);
+    user.desk.engine.release();
+    user.desk.until_open_requests(0).await;
+    user.settle().await;
+    user.insert("let b = a;").await;
+    assert_eq!(user.ask().await, some("\n    let c = b;\n    c();", 1));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_place_after_a_suggestion_is_fetched_ahead_while_it_is_looked_at() {
+    let reply = |when: &str, text: &str| Reply {
+        when: when.to_owned(),
+        tokens: vec![text.to_owned()],
+        ..Reply::default()
+    };
+    let script = Script {
+        description: description(),
+        reply: vec![reply("one();", " two();"), reply("", "one();")],
+    };
+    let prefetch = CompletionSettings {
+        prefetch: true,
+        ..plain()
+    };
+    let mut user = Typist::new("fn f() {\n    |\n}\n", script, prefetch).await;
+    assert_eq!(user.ask().await, some("one();", 1));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    user.settle().await;
+    let ahead: Vec<_> = user.desk.engine.requests().into_iter().filter(|request| request.lane == Lane::Idle && request.tokens_max > 0).collect();
+    assert_eq!(ahead.len(), 1);
+    assert!(flatten(&ahead[0]).contains("    one();<|fim_suffix|>"), "{}", flatten(&ahead[0]));
+    user.insert("one();").await;
+    assert_eq!(user.ask().await, some(" two();", 1));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_fetched_ahead_is_given_up_for_a_key_that_goes_elsewhere() {
+    let reply = |when: &str, text: &str, hold_before| Reply {
+        when: when.to_owned(),
+        tokens: vec![text.to_owned()],
+        hold_before,
+        ..Reply::default()
+    };
+    let script = Script {
+        description: description(),
+        reply: vec![reply("one();", " two();", Some(0)), reply("", "one();", None)],
+    };
+    let prefetch = CompletionSettings {
+        prefetch: true,
+        ..plain()
+    };
+    for (key, stays) in [("o", 1), ("x", 0)] {
+        let mut user = Typist::new("fn f() {\n    |\n}\n", script.clone(), prefetch.clone()).await;
+        assert_eq!(user.ask().await, some("one();", 1));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        user.desk.until_open_requests(1).await;
+        user.insert(key).await;
+        user.settle().await;
+        assert_eq!(user.desk.engine.open_requests(), stays, "{key}");
+        user.leave().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_makes_the_prompt_exact_once() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    user.insert("a").await;
+    user.ask().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    user.settle().await;
+    let warmed: Vec<_> = user.desk.engine.requests().into_iter().filter(|request| request.tokens_max == 0).collect();
+    let last = warmed.last().expect("one at least");
+    assert_eq!((last.reuse, last.lane), (Reuse::Exact, Lane::Idle));
+    assert_eq!(flatten(last), flatten(&user.desk.asked()[0]));
+    assert_eq!(user.desk.asked()[0].reuse, Reuse::Moved);
+    let count = user.desk.engine.requests().len();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(user.desk.engine.requests().len(), count);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_is_opened_is_put_into_the_cache() {
+    let mut user = Typist::new(DOCUMENT, always(&["x"]), plain()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    user.settle().await;
+    let requests = user.desk.engine.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!((requests[0].tokens_max, requests[0].lane), (0, Lane::Idle));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_and_rejected_is_recorded_and_not_offered_again_at_once() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    for key in ["f", "o", "o"] {
+        user.insert(key).await;
+    }
+    user.settle().await;
+    let verdicts: Vec<Verdict> = {
+        let kept = user.desk.backend.kept.lock().expect("not poisoned");
+        kept.iter().map(|judged| judged.verdict).collect()
+    };
+    assert_eq!(verdicts, [Verdict::Rejected]);
+    user.delete(3).await;
+    assert_eq!(user.ask().await, (None, 1));
+    let place = user.place(user.at);
+    let id = user.desk.ask(&user.uri, place).await;
+    assert_eq!(user.take(id).await, some("a + b;", 1));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn alternatives_are_asked_for_with_the_same_prompt_and_told_once() {
+    let three = CompletionSettings {
+        alternatives: 3,
+        ..plain()
+    };
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), three).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    let place = user.place(user.at);
+    let id = user.desk.ask(&user.uri, place).await;
+    let Answer::Result(items) = user.desk.answer(id).await else {
+        panic!("refused")
+    };
+    assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
+    let asked = user.desk.asked();
+    let mut ranks: Vec<u32> = asked.iter().map(|request| request.sampling.first_token_rank).collect();
+    ranks.sort_unstable();
+    assert_eq!(ranks, [0, 1, 2]);
+    assert!(asked.iter().all(|request| request.prompt == asked[0].prompt));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_users_switches_are_honoured() {
+    let by_hand = CompletionSettings {
+        automatic: false,
+        ..plain()
+    };
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), by_hand).await;
+    user.settle().await;
+    assert_eq!(user.ask().await, (None, 0));
+    let place = user.place(user.at);
+    let id = user.desk.ask(&user.uri, place).await;
+    assert_eq!(user.take(id).await, some("a + b;", 1));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snooze_keeps_quiet_until_it_is_over() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    let snooze = |minutes: u32| json!({ "command": "freehold.snooze", "arguments": [minutes] });
+    let id = user.desk.request("workspace/executeCommand", &snooze(5)).await;
+    assert_eq!(user.desk.answer(id).await, nothing());
+    assert_eq!(user.ask().await, (None, 0));
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    user.settle().await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    let id = user.desk.request("workspace/executeCommand", &snooze(5)).await;
+    user.desk.answer(id).await;
+    let id = user.desk.request("workspace/executeCommand", &snooze(0)).await;
+    user.desk.answer(id).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_kept_from_the_model_gets_nothing_and_is_shown_to_nobody() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    *user.desk.backend.excluded.lock().expect("not poisoned") = Some("hidden".to_owned());
+    let hidden = user.desk.open("hidden.rs", "const HIDDEN: u8 = \n").await;
+    let id = user.desk.ask(&hidden, (0, 19)).await;
+    assert_eq!(user.desk.answer(id).await, nothing());
+    user.desk.edit(&hidden, 2, (0, 19), (0, 19), "7;").await;
+    user.insert("a").await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let told: String = user.desk.engine.requests().iter().map(flatten).collect();
+    assert!(!told.contains("HIDDEN"), "{told}");
+    let place = json!({ "textDocument": { "uri": hidden }, "position": { "line": 0, "character": 0 } });
+    let params = json!({ "command": "freehold.showPrompt", "arguments": [place] });
+    let id = user.desk.request("workspace/executeCommand", &params).await;
+    assert!(matches!(user.desk.answer(id).await, Answer::Error(..)));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_prompt_can_be_looked_at() {
+    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
+    user.ask().await;
+    let place = json!({ "textDocument": { "uri": user.uri }, "position": { "line": 1, "character": 16 } });
+    let params = json!({ "command": "freehold.showPrompt", "arguments": [place] });
+    let id = user.desk.request("workspace/executeCommand", &params).await;
+    let Answer::Result(Value::String(text)) = user.desk.answer(id).await else {
+        panic!("refused")
+    };
+    assert!(text.contains("a.rs") && text.contains("<|fim_prefix|>"), "{text}");
+    user.leave().await;
+}
