@@ -31,5 +31,6 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         cli::Command::Complete(arguments) => terminal::complete(&arguments),
         cli::Command::Doctor(arguments) => terminal::doctor(&arguments),
         cli::Command::Bench(arguments) => terminal::bench(&arguments),
+        cli::Command::Eval(arguments) => terminal::eval(&arguments),
     }
 }

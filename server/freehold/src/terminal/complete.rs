@@ -82,7 +82,7 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Makes sure that there is a model before an engine is started in vain.
-fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
+pub(super) fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
     let settings = settings::load(host, &paths.settings_file)?.settings;
     let needs_none = settings.endpoint.is_some() || engine_process::is_scripted(host);
     if needs_none && model.is_none() {
@@ -179,6 +179,42 @@ fn suggest(
     offset_bytes: usize,
     shape: Shape,
 ) -> anyhow::Result<Outcome> {
+    let Prepared {
+        request,
+        mut finisher,
+    } = prepare(engine, document, offset_bytes, shape)?;
+    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| {})?;
+    let suggestion = finisher.finish();
+    let silent = suggestion
+        .is_none()
+        .then(|| "the model has nothing to add here".to_owned());
+    Ok(Outcome {
+        suggestion,
+        silent,
+        model: Some(engine.description().model),
+        usage: Some(usage),
+        first_token,
+    })
+}
+
+/// What there is to ask the engine, and what makes a suggestion of its answer.
+pub(super) struct Prepared {
+    /// The request.
+    pub request: Request,
+    /// What takes the answer.
+    pub finisher: Finisher,
+}
+
+/// Prepares to ask `engine` at a place of `document`.
+///
+/// # Errors
+/// When its model cannot fill in the middle.
+pub(super) fn prepare(
+    engine: &dyn Engine,
+    document: &Document,
+    offset_bytes: usize,
+    shape: Shape,
+) -> anyhow::Result<Prepared> {
     let description = engine.description();
     let format = description.fim.with_context(|| {
         format!(
@@ -192,28 +228,20 @@ fn suggest(
         None,
         &Budget::for_context(description.context_tokens),
     );
-    let request = render(&context, shape, &format);
-    let mut finisher = Finisher::new(&context, shape);
-    let (usage, first_token) = run(engine, clock, request, &mut finisher)?;
-    let suggestion = finisher.finish();
-    let silent = suggestion
-        .is_none()
-        .then(|| "the model has nothing to add here".to_owned());
-    Ok(Outcome {
-        suggestion,
-        silent,
-        model: Some(description.model),
-        usage: Some(usage),
-        first_token,
+    Ok(Prepared {
+        request: render(&context, shape, &format),
+        finisher: Finisher::new(&context, shape),
     })
 }
 
 /// Runs `request` until `finisher` has enough; the request is then cancelled and still says what it cost.
-fn run(
+/// `read` hears of every piece of text that `finisher` takes.
+pub(super) fn run(
     engine: &dyn Engine,
     clock: &dyn Clock,
     request: Request,
     finisher: &mut Finisher,
+    read: &mut dyn FnMut(&str),
 ) -> anyhow::Result<(Usage, Option<Duration>)> {
     let asked = clock.monotonic();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -228,6 +256,9 @@ fn run(
             Event::Token { text, .. } => {
                 if first_token.is_none() && !text.is_empty() {
                     first_token = Some(clock.monotonic() - asked);
+                }
+                if ticket.is_some() {
+                    read(&text);
                 }
                 if finisher.push(&text) == Progress::Stop {
                     drop(ticket.take());
