@@ -244,3 +244,56 @@ pub fn choose(cases: Vec<Case>, kinds: &[Kind], count: usize, seed: u64) -> Vec<
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use host::RealHost;
+
+    use super::*;
+
+    /// The cases of this repository.
+    fn all() -> Vec<Case> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/eval");
+        load(&RealHost::new(), &folder).expect("the cases are well formed")
+    }
+
+    #[test]
+    fn every_kind_has_cases_enough() {
+        for kind in Kind::ALL {
+            let count = all().iter().filter(|case| case.kind == kind).count();
+            assert!(count >= 40, "{} has {count}", kind.name());
+        }
+    }
+
+    #[test]
+    fn typing_leads_to_the_case_it_was_cut_from() {
+        let cases = all();
+        for case in cases.iter().filter(|case| case.kind == Kind::Typed) {
+            let from = case.id.rsplit_once('+').map(|(id, _)| id);
+            let line = cases.iter().find(|case| Some(case.id.as_str()) == from);
+            let line = line.expect("the line it was cut from");
+            let here = |case: &Case| case.with(case.offset_bytes..case.offset_bytes, &case.reference);
+            assert_eq!(here(case), here(line));
+            assert_eq!(case.offset_bytes - case.typed_bytes, line.offset_bytes);
+        }
+    }
+
+    #[test]
+    fn lines_end_where_the_editor_ends_them() {
+        for case in all().iter().filter(|case| case.kind == Kind::MultiLine) {
+            assert!(case.text[case.offset_bytes..].starts_with('\n'), "{}", case.id);
+            assert!(!case.reference.starts_with(' '), "{}", case.id);
+        }
+    }
+
+    #[test]
+    fn a_larger_choice_begins_with_the_same_cases() {
+        let ids = |count, seed| -> Vec<String> {
+            let cases = choose(all(), &[Kind::Typed], count, seed);
+            cases.into_iter().map(|case| case.id).collect()
+        };
+        assert_eq!(ids(3, 0), ids(9, 0)[..3]);
+        assert_ne!(ids(3, 0), ids(3, 1));
+        assert_eq!(choose(all(), &[], 2, 0).len(), 2 * Kind::ALL.len());
+    }
+}

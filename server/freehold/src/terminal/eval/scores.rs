@@ -161,3 +161,42 @@ fn row(line: &str) -> anyhow::Result<(String, Kind, Outcomes)> {
     }
     Ok((id.to_owned(), kind, outcomes))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    const KEPT: &str =
+        "case\tkind\tfreehold\tpeer\tincremental\na\ttyped\tpass\tfail\tpass\nb\trust\tfail\t-\t-\n";
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let scores = Scores::parse(KEPT).expect("well formed");
+        assert_eq!(scores.write(), KEPT);
+        for line in ["a", "a\tnone", "a\trust\tmaybe"] {
+            assert!(Scores::parse(&format!("head\n{line}\n")).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_update_keeps_what_was_not_run_and_says_what_moved() {
+        let mut kept = Scores::parse(KEPT).expect("well formed");
+        let newer = "head\na\ttyped\tfail\tpass\t-\nc\trust\tpass\t-\t-\n";
+        let newer = Scores::parse(newer).expect("well formed");
+        expect![[r#"
+            freehold, worse: a
+            peer, better: a
+        "#]]
+        .assert_eq(&kept.changes(&newer));
+        kept.update(&newer);
+        expect![[r#"
+            case	kind	freehold	peer	incremental
+            a	typed	fail	pass	pass
+            b	rust	fail	-	-
+            c	rust	pass	-	-
+        "#]]
+        .assert_eq(&kept.write());
+    }
+}

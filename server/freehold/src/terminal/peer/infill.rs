@@ -275,3 +275,112 @@ pub fn without_blank_end(mut lines: Vec<&str>) -> Vec<&str> {
 fn units(text: &str) -> usize {
     text.encode_utf16().count()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// A document with the cursor at `|`.
+    fn at<R>(marked: &str, test: impl FnOnce(Document) -> R) -> R {
+        let offset_bytes = marked.find('|').expect("a cursor");
+        test(Document::new(&marked.replacen('|', "", 1), offset_bytes))
+    }
+
+    fn window(marked: &str, expected: Expect) {
+        expected.assert_eq(&at(marked, |document| {
+            let Window {
+                input_prefix,
+                input_suffix,
+                prompt,
+                indentation_units,
+            } = document.window();
+            format!("{input_prefix:?} {prompt:?} {input_suffix:?} {indentation_units}")
+        }));
+    }
+
+    /// What appears for each of `contents`.
+    fn shown(marked: &str, contents: &[&str], expected: Expect) {
+        let contents: Vec<String> = contents.iter().map(ToString::to_string).collect();
+        expected.assert_eq(&at(marked, |document| {
+            let suggestions = document.suggestions(&contents);
+            let inserted: Vec<String> = suggestions.iter().map(|one| document.inserted(one)).collect();
+            format!("{inserted:?}")
+        }));
+    }
+
+    #[test]
+    fn the_window_is_cut_as_there() {
+        window("a\n  b|c\nd\n", expect![[r#""a\n" "  b" "c\nd\n\n" 2"#]]);
+        // Indentation alone is not sent, and the first line has an empty one before it.
+        window("\t |", expect![[r#""\n" "" "\n\n" 2"#]]);
+        window("a\r\nb|\r\nc", expect![[r#""a\n" "b" "\nc\n" 0"#]]);
+        let long = "x\n".repeat(300) + "|" + &"\ny".repeat(100);
+        at(&long, |document| {
+            let window = document.window();
+            assert_eq!(window.input_prefix.lines().count(), 256);
+            assert_eq!(window.input_suffix.matches('y').count(), 64);
+        });
+    }
+
+    #[test]
+    fn unasked_a_long_rest_of_the_line_is_refused() {
+        assert!(!at("a|12345678", |document| document.is_refused_unasked()));
+        assert!(at("a|123456789", |document| document.is_refused_unasked()));
+        // Two UTF-16 units each.
+        assert!(at("a|😀😀😀😀😀", |document| document.is_refused_unasked()));
+    }
+
+    #[test]
+    fn what_stands_there_already_is_discarded() {
+        shown("a|\nb\n", &["", " \n\n"], expect!["[]"]);
+        shown("a|)\nb\n", &[")"], expect!["[]"]);
+        shown("|\nb\nc\n", &["\nb\nc", "b", "b\nc", "x"], expect![[r#"["x"]"#]]);
+        shown(
+            "a|\n\nab\nc\nd\n",
+            &["b\nc\nd", "b\nc\ne"],
+            expect![[r#"["b\nc\ne"]"#]],
+        );
+        // On the last line nothing is discarded.
+        shown("b\nb|", &["\nb"], expect![[r#"["\nb"]"#]]);
+    }
+
+    #[test]
+    fn a_look_past_the_end_of_the_document_shows_nothing_at_all() {
+        shown("|\nb", &["x", "b\nc"], expect!["[]"]);
+    }
+
+    #[test]
+    fn text_after_the_cursor_keeps_the_first_line_only() {
+        shown("f(|)\n", &["a, b)", "a\nb"], expect![[r#"["a, b", "a"]"#]]);
+        shown("f|\n", &["(a\nb)\n\n"], expect![[r#"["(a\nb)"]"#]]);
+    }
+
+    #[test]
+    fn indentation_that_stands_there_is_taken_off() {
+        shown(
+            "def f():\n    |\n",
+            &["    return 1\n    x", "  y"],
+            expect![[r#"["return 1\n    x", "y"]"#]],
+        );
+        shown("x\n |\n", &["\t\t  y"], expect![[r#"["  y"]"#]]);
+        shown("x = |\n", &[" 1"], expect![[r#"[" 1"]"#]]);
+    }
+
+    #[test]
+    fn each_text_of_an_answer_comes_once() {
+        let answer = json!([{ "content": "a" }, { "content": "b" }, { "content": "a" }, {}]);
+        assert_eq!(contents(&answer), ["a", "b", ""]);
+        assert_eq!(contents(&answer[0]), ["a"]);
+    }
+
+    #[test]
+    fn the_request_is_what_the_extension_sends() {
+        let body = at("  a|", |document| document.window().body(&[], None));
+        expect![[r#"{"cache_prompt":true,"id_slot":0,"input_extra":[],"input_prefix":"\n","input_suffix":"\n\n","n_cmpl":3,"n_indent":2,"n_predict":128,"prompt":"  a","samplers":["top_k","top_p","infill"],"stream":false,"t_max_predict_ms":2500,"t_max_prompt_ms":500,"top_k":40,"top_p":0.99}"#]]
+        .assert_eq(&body.to_string());
+        let seeded = at("|", |document| document.window().body(&[], Some(7)));
+        assert_eq!((&seeded["seed"], seeded.get("n_indent")), (&json!(7), None));
+    }
+}

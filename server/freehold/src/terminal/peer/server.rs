@@ -47,7 +47,11 @@ impl PeerServer {
             .and_then(|listener| listener.local_addr())
             .context("cannot find a free port")?
             .port();
-        let mut command = Command::new(program).arguments(server_arguments(model, port, threads));
+        // What it prints goes to the log too: nobody reads the pipe, and it would die of that.
+        let mut command = Command::new("sh")
+            .arguments(["-c", "exec \"$0\" \"$@\" >&2"])
+            .argument(program)
+            .arguments(server_arguments(model, port, threads));
         if let Some(folder) = program.parent() {
             let mut folders = folder.as_os_str().to_owned();
             if let Some(others) = host.variable_os("LD_LIBRARY_PATH") {
