@@ -211,6 +211,9 @@ pub struct CaseArguments {
     /// At most so many cases of each kind
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub cases: usize,
+    /// Only cases with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub named: Option<String>,
     /// Decides which cases are taken first, and what the peer draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

@@ -33,6 +33,7 @@ const SCRIPT: &str = r#"
     model = "scripted"
     context_tokens = 4096
     [description.fim]
+    source = "these tests"
     infill = [{ token = "<P>" }, "prefix", { token = "<S>" }, "suffix", { token = "<M>" }]
     [[reply]]
     when = "four = <S>"
@@ -119,8 +120,24 @@ fn scores_come_from_running_the_programs() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let table = text(&output.stdout);
     let (table, _times) = table.split_once("\n\nfreehold:").expect("notes after the table");
-    expect![[r#""#]].assert_eq(table);
-    expect![[r#""#]].assert_eq(&std::fs::read_to_string(&scores).expect("written"));
+    expect![[r#"
+        pass@1, %    cases     freehold  incremental
+        singleline       1        100.0            -
+        typed            1          0.0          0.0
+        crossfile        2         50.0            -
+        all              4         50.0            -
+
+        incremental minus freehold, the same cases
+        typed          +0.0   n = 1, only incremental passes 0, only freehold 0, p = 1.00"#]]
+    .assert_eq(table);
+    expect![[r#"
+        case	kind	freehold	peer	incremental
+        add/L0	singleline	pass	-	-
+        add/L0+9	typed	fail	-	fail
+        crossfile/double/1	crossfile	pass	-	-
+        crossfile/double/2	crossfile	fail	-	-
+    "#]]
+    .assert_eq(&std::fs::read_to_string(&scores).expect("written"));
 
     // What was worse before is now better.
     let kept = std::fs::read_to_string(&scores).expect("written");

@@ -225,8 +225,8 @@ fn of_hole(kind: Kind, hole: holes::Hole) -> Case {
     }
 }
 
-/// At most `count` of each of `kinds`, in an order that is the same on every machine and goes by `seed`; more
-/// cases begin with the same ones.
+/// At most `count` of each of `kinds` (of each at all, if there are none), in an order that is the same on every
+/// machine and goes by `seed`; more cases begin with the same ones.
 pub fn choose(cases: Vec<Case>, kinds: &[Kind], count: usize, seed: u64) -> Vec<Case> {
     let key = |case: &Case| Sha256::digest(format!("{seed} {}", case.id)).to_vec();
     let mut by_kind: BTreeMap<Kind, Vec<Case>> = BTreeMap::new();

@@ -46,7 +46,10 @@ pub fn eval(arguments: &EvalArguments) -> anyhow::Result<ExitCode> {
 
 /// The cases that are asked for, less those that cannot be checked here; and what checks them.
 fn cases<'a>(host: &'a dyn Host, arguments: &CaseArguments) -> anyhow::Result<(Vec<Case>, Checker<'a>)> {
-    let all = load(host, &arguments.data)?;
+    let mut all = load(host, &arguments.data)?;
+    if let Some(text) = &arguments.named {
+        all.retain(|case| case.id.contains(text.as_str()));
+    }
     let mut cases = choose(all, &arguments.kind, arguments.cases, arguments.seed);
     let checker = Checker::new(host, arguments.unconfined)?;
     for kind in Kind::ALL {

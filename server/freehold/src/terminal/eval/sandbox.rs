@@ -32,6 +32,9 @@ const PROCESSOR_SECONDS_MAX: u32 = 10;
 /// Seconds on the clock, for a machine that has other things to do besides.
 const SECONDS_MAX: u32 = 40;
 
+/// What is said, with the reason after it, where programs cannot be confined.
+const CANNOT_CONFINE: &str = "generated programs cannot be confined here, so none is run; that takes Linux with user namespaces, or root there; with `--unconfined` they run as you, with all that you may do";
+
 /// Where programs are looked for.
 const SEARCH_PATH: &str = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -75,11 +78,10 @@ impl<'a> Sandbox<'a> {
         if !self.confined {
             return Ok(());
         }
-        let advice = "this needs Linux with user namespaces, or root; with `--unconfined` generated programs run as you, with all that you may do";
         match self.run(files, probe) {
             Ok(Ended::Passed) => Ok(()),
-            Ok(ended) => bail!("programs are not confined well enough here ({ended:?}): {advice}"),
-            Err(error) => Err(error.context(advice)),
+            Ok(ended) => bail!("{CANNOT_CONFINE}: the probe for ways out ended as {ended:?}"),
+            Err(error) => Err(error.context(CANNOT_CONFINE)),
         }
     }
 

@@ -23,7 +23,8 @@ pub fn table(scores: &Scores) -> String {
         text += &format!("{:<12}{cases:>6}", name(kind));
         for side in &sides {
             let outcomes = scores.outcomes(kind, *side);
-            text += &match percent(&outcomes) {
+            // Of other cases than those of the row it would mislead.
+            text += &match percent(&outcomes).filter(|_| outcomes.len() == cases) {
                 Some(percent) => format!("{percent:>13.1}"),
                 None => format!("{:>13}", "-"),
             };
@@ -54,7 +55,8 @@ fn name(kind: Option<Kind>) -> &'static str {
 /// The difference in points, the pairs that differ, and how likely so uneven a split is by chance.
 fn difference(scores: &Scores, kind: Option<Kind>, one: Side, other: Side) -> Option<String> {
     let pairs = scores.pairs(kind, one, other);
-    if pairs.is_empty() {
+    let is_of_one_kind = |kind| scores.pairs(Some(kind), one, other).len() == pairs.len();
+    if pairs.is_empty() || (kind.is_none() && Kind::ALL.into_iter().any(is_of_one_kind)) {
         return None;
     }
     let only_one = pairs.iter().filter(|pair| **pair == (true, false)).count();

@@ -84,16 +84,6 @@ impl PeerServer {
         Ok(server)
     }
 
-    /// Where it listens.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Its process number.
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
     /// Posts `body` to `/infill`; the answer, when all of it is there.
     ///
     /// # Errors
