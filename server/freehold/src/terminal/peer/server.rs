@@ -64,8 +64,12 @@ impl PeerServer {
             .enable_all()
             .build()
             .context("cannot start a runtime")?;
-        // A proxy has no business on loopback.
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        // A proxy has no business on loopback; and the server drops connections that are idle for seconds, which
+        // a request would only notice when it is sent.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .build()?;
         let started = host.spawn_detached(&command, log)?;
         let server = Self {
             id: started.id,
