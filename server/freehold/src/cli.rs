@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::terminal::Kind;
+
 /// The coding assistant that you own: autocomplete by a local model, in your editor.
 #[derive(Debug, Parser)]
 #[command(name = "freehold", version, about)]
@@ -30,6 +32,8 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Measure this machine
     Bench(BenchArguments),
+    /// Score suggestions by running the programs that come of them
+    Eval(EvalArguments),
 }
 
 #[derive(Debug, Args)]
@@ -185,4 +189,61 @@ pub enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    #[command(subcommand)]
+    pub command: EvalCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Fill in what is missing in programs with tests, and run the tests
+    Fim(FimArguments),
+    /// Run the programs with what really stood there: all must pass
+    Check(CaseArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct FimArguments {
+    #[command(flatten)]
+    pub cases: CaseArguments,
+    /// Ask this installed model instead of the chosen one
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Ask this llama-server too, with the same model, as llama.vscode asks it
+    #[arg(long, value_name = "PROGRAM")]
+    pub peer: Option<PathBuf>,
+    /// Reach the cases with a part of the line typed by typing it too, with keys moved instead of evaluated anew
+    #[arg(long)]
+    pub incremental: bool,
+    /// Update the scores in this file, and say which cases got better and which worse
+    #[arg(long, value_name = "FILE")]
+    pub scores: Option<PathBuf>,
+    /// Write every answer to this file, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CaseArguments {
+    /// Only cases of this kind; may be given again
+    #[arg(long, value_enum)]
+    pub kind: Vec<Kind>,
+    /// At most so many cases of each kind
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub cases: usize,
+    /// Only cases with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub named: Option<String>,
+    /// Decides which cases are taken first, and what the peer draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The folder that holds the cases
+    #[arg(long, value_name = "FOLDER", default_value = "tests/eval")]
+    pub data: PathBuf,
+    /// Run generated programs as you, with all that you may do, where they cannot be confined
+    #[arg(long)]
+    pub unconfined: bool,
 }

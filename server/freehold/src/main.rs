@@ -33,5 +33,6 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         cli::Command::Suggestions(arguments) => terminal::suggestions(&arguments),
         cli::Command::Doctor(arguments) => terminal::doctor(&arguments),
         cli::Command::Bench(arguments) => terminal::bench(&arguments),
+        cli::Command::Eval(arguments) => terminal::eval(&arguments),
     }
 }

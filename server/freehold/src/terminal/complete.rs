@@ -88,8 +88,8 @@ fn show_prompt(
     offset_bytes: usize,
     shape: Shape,
 ) -> anyhow::Result<ExitCode> {
-    let (context, request, _) = prompt(engine, document, offset_bytes, shape)?;
-    print(&prompt_view::write(&context, &request))?;
+    let prepared = prepare(engine, document, offset_bytes, shape)?;
+    print(&prompt_view::write(&prepared.context, &prepared.request))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,7 +102,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Makes sure that there is a model before an engine is started in vain.
-fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
+pub(super) fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
     let settings = settings::load(host, &paths.settings_file)?.settings;
     let needs_none = settings.endpoint.is_some() || engine_process::is_scripted(host);
     if needs_none && model.is_none() {
@@ -199,9 +199,13 @@ fn suggest(
     offset_bytes: usize,
     shape: Shape,
 ) -> anyhow::Result<Outcome> {
-    let (context, request, description) = prompt(engine, document, offset_bytes, shape)?;
-    let mut finisher = Finisher::new(&context, shape);
-    let (usage, first_token) = run(engine, clock, request, &mut finisher)?;
+    let Prepared {
+        request,
+        mut finisher,
+        description,
+        ..
+    } = prepare(engine, document, offset_bytes, shape)?;
+    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| {})?;
     let suggestion = finisher.finish();
     let silent = suggestion
         .is_none()
@@ -215,13 +219,28 @@ fn suggest(
     })
 }
 
-/// What `engine` is shown at the place, what is asked of it, and what it is.
-fn prompt(
+/// What there is to ask the engine, and what makes a suggestion of its answer.
+pub(super) struct Prepared {
+    /// What the model is shown.
+    pub context: completion::Context,
+    /// The request.
+    pub request: Request,
+    /// What takes the answer.
+    pub finisher: Finisher,
+    /// Who is asked.
+    pub description: Description,
+}
+
+/// Prepares to ask `engine` at a place of `document`.
+///
+/// # Errors
+/// When its model cannot fill in the middle.
+pub(super) fn prepare(
     engine: &dyn Engine,
     document: &Document,
     offset_bytes: usize,
     shape: Shape,
-) -> anyhow::Result<(completion::Context, Request, Description)> {
+) -> anyhow::Result<Prepared> {
     let description = engine.description();
     let format = description.fim.as_ref().with_context(|| {
         format!(
@@ -230,17 +249,23 @@ fn prompt(
         )
     })?;
     let budget = Budget::for_context(description.context_tokens);
-    let context = gather(document, offset_bytes, None, &budget);
-    let request = render(&context, shape, format);
-    Ok((context, request, description))
+    let context = gather(document, offset_bytes, None, &Surroundings::default(), &budget);
+    Ok(Prepared {
+        request: render(&context, shape, format),
+        finisher: Finisher::new(&context, shape),
+        context,
+        description,
+    })
 }
 
 /// Runs `request` until `finisher` has enough; the request is then cancelled and still says what it cost.
-fn run(
+/// `read` hears of every piece of text that `finisher` takes.
+pub(super) fn run(
     engine: &dyn Engine,
     clock: &dyn Clock,
     request: Request,
     finisher: &mut Finisher,
+    read: &mut dyn FnMut(&str),
 ) -> anyhow::Result<(Usage, Option<Duration>)> {
     let asked = clock.monotonic();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -255,6 +280,9 @@ fn run(
             Event::Token { text, .. } => {
                 if first_token.is_none() && !text.is_empty() {
                     first_token = Some(clock.monotonic() - asked);
+                }
+                if ticket.is_some() {
+                    read(&text);
                 }
                 if finisher.push(&text) == Progress::Stop {
                     drop(ticket.take());
@@ -424,6 +452,7 @@ mod tests {
                 "evaluated_tokens": 31,
                 "generated_tokens": 9,
                 "generation_milliseconds": 0.0,
+                "moved_tokens": 0,
                 "prompt_milliseconds": 0.0,
                 "prompt_tokens": 31,
                 "queue_milliseconds": 0.0,
@@ -460,6 +489,7 @@ mod tests {
                 "evaluated_tokens": 31,
                 "generated_tokens": 2,
                 "generation_milliseconds": 0.0,
+                "moved_tokens": 0,
                 "prompt_milliseconds": 0.0,
                 "prompt_tokens": 31,
                 "queue_milliseconds": 0.0,

@@ -1,0 +1,131 @@
+//! A llama-server of our own, started for a measurement and ended with it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use host::{Command, Host};
+use serde_json::Value;
+
+use super::infill::server_arguments;
+
+/// How long the server may take to load its model.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// How often it is asked whether it has.
+const LOAD_POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A llama-server of our own; it ends when this is dropped.
+pub struct PeerServer {
+    host: Arc<dyn Host>,
+    id: u32,
+    url: String,
+    client: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl PeerServer {
+    /// Starts `program` with the model in `model_file` on `threads` threads, as llama.vscode advises for machines
+    /// without a GPU, and waits until it has loaded; what it says goes to `log`.
+    ///
+    /// Libraries that lie beside the program are found.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not load the model.
+    pub fn start(
+        host: Arc<dyn Host>,
+        program: &Path,
+        model_file: &Path,
+        threads: u32,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
+        let model = model_file.to_str().context("the model's path is not Unicode")?;
+        // Freed at once: somebody else may take it before the server does, which then says so.
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .context("cannot find a free port")?
+            .port();
+        // What it prints goes to the log too: nobody reads the pipe, and it would die of that.
+        let mut command = Command::new("sh")
+            .arguments(["-c", "exec \"$0\" \"$@\" >&2"])
+            .argument(program)
+            .arguments(server_arguments(model, port, threads));
+        if let Some(folder) = program.parent() {
+            let mut folders = folder.as_os_str().to_owned();
+            if let Some(others) = host.variable_os("LD_LIBRARY_PATH") {
+                folders.push(":");
+                folders.push(others);
+            }
+            command = command.variable("LD_LIBRARY_PATH", folders);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start a runtime")?;
+        // A proxy has no business on loopback; and the server drops connections that are idle for seconds, which
+        // a request would only notice when it is sent.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .build()?;
+        let started = host.spawn_detached(&command, log)?;
+        let server = Self {
+            id: started.id,
+            url: format!("http://127.0.0.1:{port}"),
+            client,
+            runtime,
+            host,
+        };
+        server.wait_loaded().with_context(|| {
+            format!(
+                "`{}` does not answer; its log is `{}`",
+                program.display(),
+                log.display()
+            )
+        })?;
+        Ok(server)
+    }
+
+    /// Posts `body` to `/infill`; the answer, when all of it is there.
+    ///
+    /// # Errors
+    /// When it refuses or went away.
+    pub fn infill(&self, body: &Value) -> anyhow::Result<Value> {
+        self.runtime.block_on(async {
+            let request = self.client.post(format!("{}/infill", self.url)).json(body);
+            let answer = request.send().await.context("the peer does not answer")?;
+            if !answer.status().is_success() {
+                bail!("the peer refuses: {}", answer.text().await.unwrap_or_default());
+            }
+            answer.json().await.context("the peer's answer is not JSON")
+        })
+    }
+
+    fn wait_loaded(&self) -> anyhow::Result<()> {
+        let started = self.host.monotonic();
+        let health = format!("{}/health", self.url);
+        self.runtime.block_on(async {
+            while self.host.monotonic() - started < LOAD_TIME_MAX {
+                let answer = self.client.get(&health).send().await;
+                if answer.is_ok_and(|answer| answer.status().is_success()) {
+                    return Ok(());
+                }
+                tokio::time::sleep(LOAD_POLL_INTERVAL).await;
+            }
+            bail!(
+                "it has not loaded its model within {} seconds",
+                LOAD_TIME_MAX.as_secs()
+            )
+        })
+    }
+}
+
+impl Drop for PeerServer {
+    fn drop(&mut self) {
+        if let Err(error) = self.host.kill(self.id) {
+            tracing::warn!("the peer does not end: {error}");
+        }
+    }
+}
