@@ -5,6 +5,7 @@ mod bench;
 mod complete;
 mod doctor;
 mod language_ids;
+mod peer;
 mod place;
 mod show;
 
