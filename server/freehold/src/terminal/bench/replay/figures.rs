@@ -1,4 +1,4 @@
-//! Means and percentiles. Pure.
+//! Sums and percentiles. Pure.
 
 /// Values of one kind, such as times in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -8,14 +8,6 @@ impl Figures {
     /// Adds a value.
     pub fn add(&mut self, value: f64) {
         self.0.push(value);
-    }
-
-    /// Raises the last value by `value`; the first if there is none yet.
-    pub fn add_to_last(&mut self, value: f64) {
-        match self.0.last_mut() {
-            Some(last) => *last += value,
-            None => self.0.push(value),
-        }
     }
 
     /// Adds all of `others`.
@@ -31,11 +23,6 @@ impl Figures {
     /// Their sum.
     pub fn sum(&self) -> f64 {
         self.0.iter().sum()
-    }
-
-    /// Their mean; nothing if there are none.
-    pub fn mean(&self) -> Option<f64> {
-        (!self.0.is_empty()).then(|| self.sum() / self.0.len() as f64)
     }
 
     /// The smallest value that at least `percent` of a hundred values do not exceed (the nearest rank);
@@ -66,7 +53,7 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let mut figures = Figures::default();
-        assert_eq!((figures.percentile(50.0), figures.mean()), (None, None));
+        assert_eq!(figures.percentile(50.0), None);
         figures.extend((1..=10).rev().map(f64::from));
         let cases = [
             (0.0, 1.0),
@@ -80,7 +67,7 @@ mod tests {
         for (percent, expected) in cases {
             assert_eq!(figures.percentile(percent), Some(expected), "{percent}");
         }
-        assert_eq!(figures.mean(), Some(5.5));
+        assert_eq!((figures.sum(), figures.count()), (55.0, 10));
         assert_eq!((ratio(1.0, 4.0), ratio(1.0, 0.0)), (Some(0.25), None));
     }
 }

@@ -104,9 +104,9 @@ impl Freehold {
         Ok(this)
     }
 
-    /// The socket of its engine.
-    pub fn socket(&self) -> PathBuf {
-        Paths::within(self.home.path()).engine_socket()
+    /// The folders of both processes; they go away with this.
+    pub fn paths(&self) -> Paths {
+        Paths::within(self.home.path())
     }
 
     fn wait_for_engine(&mut self) -> anyhow::Result<()> {
@@ -122,7 +122,8 @@ impl Freehold {
             }
             ensure!(
                 self.engine.runs(),
-                "the engine process ended; `--engine` names its program"
+                "the engine process ended: {}",
+                self.engine_log()
             );
             ensure!(
                 self.host.monotonic() < end,
@@ -130,6 +131,13 @@ impl Freehold {
             );
             self.pass(POLL_INTERVAL);
         }
+    }
+
+    /// What the engine said last.
+    fn engine_log(&self) -> String {
+        let log = self.host.read_text(&self.paths().state.join("engine.log"));
+        let log = log.unwrap_or_default();
+        log.lines().last().unwrap_or("it says nothing").to_owned()
     }
 
     fn greet(&mut self) -> anyhow::Result<()> {

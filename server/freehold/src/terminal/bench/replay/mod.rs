@@ -75,13 +75,13 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<String> {
             Arc::clone(&host),
             &PeerOptions {
                 program,
-                model_file: &file.context("the peer needs a model; a script is no model")?,
+                model_file: &file.context("the peer needs a model")?,
                 threads: match arguments.threads {
                     Some(threads) => threads,
                     None => u32::try_from(host.core_count())?,
                 },
                 completions: arguments.peer_completions,
-                log: &paths.run.join("replay-peer.log"),
+                log: &freehold.paths().state.join("peer.log"),
             },
         )?),
     };
@@ -145,13 +145,13 @@ fn spread(traces: Vec<Trace>, count: Option<usize>) -> Vec<Trace> {
     traces.take(count.unwrap_or(usize::MAX)).collect()
 }
 
-/// The name and the file of the model that both sides use; nothing if a script answers.
+/// The name and the file of the model that both sides use; nothing if a script answers and nobody else.
 fn model(
     host: &dyn Host,
     paths: &Paths,
     arguments: &ReplayArguments,
 ) -> anyhow::Result<Option<(String, PathBuf)>> {
-    if engine_process::is_scripted(host) {
+    if engine_process::is_scripted(host) && arguments.peer.is_none() {
         return Ok(None);
     }
     let store = Store::new(host, paths);
@@ -216,7 +216,7 @@ impl Bench<'_> {
 
     /// Plays the first `count` traces through Freehold while an agent generates.
     fn beside_agent(&mut self, freehold: &mut Freehold, count: usize) -> anyhow::Result<Tally> {
-        let _agent = Agent::start(freehold.socket())?;
+        let _agent = Agent::start(freehold.paths().engine_socket())?;
         let traces = self.traces.iter().take(count).enumerate();
         let played: Result<Vec<Played>, _> = traces
             .map(|(index, trace)| self.one(index, trace, freehold, "beside the agent"))

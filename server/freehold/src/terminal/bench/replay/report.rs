@@ -55,10 +55,10 @@ pub fn rows(freehold: &Tally, peer: Option<&Tally>, agent: Option<BesideAgent>) 
             "prompt tokens evaluated per key, mean",
             "",
             Goal::Ratio(0.10, 0.04),
-            &|t| t.evaluated.mean(),
+            &|t| t.per_key(&t.evaluated),
         ),
         row("… without each file's first request", "", Goal::None, &|t| {
-            t.evaluated_later.mean()
+            t.per_key(&t.evaluated_later)
         }),
         row(
             "… of keys that asked the model, median",
@@ -67,7 +67,7 @@ pub fn rows(freehold: &Tally, peer: Option<&Tally>, agent: Option<BesideAgent>) 
             &|t| percentile(&t.evaluated_uncached, 50.0),
         ),
         row("prompt tokens moved per key, mean", "", Goal::None, &|t| {
-            t.moved.mean()
+            t.per_key(&t.moved)
         }),
         row(
             "keys that asked nothing of the model",

@@ -14,13 +14,13 @@ const FRUIT: Duration = Duration::from_millis(100);
 pub struct Tally {
     /// Keys that changed the text, acceptances among them.
     pub keys: usize,
-    /// Tokens evaluated for each key: for all that was begun before the next one.
+    /// Tokens evaluated after each key and each move, before the next.
     pub evaluated: Figures,
     /// The same without what each file's first request evaluated.
     pub evaluated_later: Figures,
     /// The same of the keys for which something was asked of the model, without what nobody waited for.
     pub evaluated_uncached: Figures,
-    /// Tokens moved for each key.
+    /// Tokens moved, likewise.
     pub moved: Figures,
     /// Keys for which nothing was asked of the model.
     pub without_model: usize,
@@ -78,6 +78,11 @@ impl Tally {
     /// Characters that need not be typed, acceptances themselves counted as keys.
     pub fn saved_characters(&self) -> f64 {
         self.taken_characters as f64 - self.taken.iter().sum::<usize>() as f64
+    }
+
+    /// The sum of `figures` for each key.
+    pub fn per_key(&self, figures: &Figures) -> Option<f64> {
+        ratio(figures.sum(), self.keys as f64)
     }
 
     /// `count` for each 1000 characters that came into the text.
@@ -151,33 +156,21 @@ impl Tally {
             let wanted = begun.iter().filter(|served| wanted(served));
             wanted.map(|served| f64::from(served.evaluated_tokens)).sum()
         };
-        // What is begun after the cursor moved is no key's, but it is work all the same.
+        // What is begun after the cursor moved is work all the same, of no key of its own.
+        self.evaluated.add(sum(&|_| true));
+        self.evaluated_later.add(sum(&|served| Some(served.begun) != first));
+        self.moved.add(begun.iter().map(|served| f64::from(served.moved_tokens)).sum());
         if key.moves {
-            let all = sum(&|_| true);
-            if all > 0.0 {
-                self.evaluated_between(all, sum(&|served| Some(served.begun) != first));
-            }
             return;
         }
         self.keys += 1;
         self.still += usize::from(key.still);
-        self.evaluated.add(sum(&|_| true));
-        self.evaluated_later
-            .add(sum(&|served| Some(served.begun) != first));
-        self.moved
-            .add(begun.iter().map(|served| f64::from(served.moved_tokens)).sum());
         if begun.iter().any(|served| !served.ahead) {
             self.evaluated_uncached.add(sum(&|served| !served.ahead));
         } else {
             self.without_model += 1;
             self.shown_without_model += usize::from(key.still || key.visible.is_some());
         }
-    }
-
-    /// Adds work to the key before, so that the mean over the keys counts it.
-    fn evaluated_between(&mut self, all: f64, later: f64) {
-        self.evaluated.add_to_last(all);
-        self.evaluated_later.add_to_last(later);
     }
 }
 
@@ -280,8 +273,8 @@ mod tests {
             (tally.keys, tally.without_model, tally.shown_without_model),
             (4, 1, 1)
         );
-        assert_eq!(tally.evaluated.mean(), Some(52.5));
-        assert_eq!(tally.evaluated_later.mean(), Some(2.5));
+        assert_eq!(tally.per_key(&tally.evaluated), Some(52.5));
+        assert_eq!(tally.per_key(&tally.evaluated_later), Some(2.5));
         assert_eq!(tally.evaluated_uncached.percentile(50.0), Some(6.0));
         assert_eq!(tally.visible.percentile(50.0), Some(150.0));
         assert_eq!(tally.known.percentile(99.0), Some(2.0));
