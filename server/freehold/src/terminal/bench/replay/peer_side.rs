@@ -142,7 +142,7 @@ impl Peer {
                 "`{}` does not load its model",
                 options.program.display()
             );
-            self.runtime.block_on(tokio::time::sleep(POLL_INTERVAL));
+            self.runtime.block_on(async { tokio::time::sleep(POLL_INTERVAL).await });
         }
     }
 }
@@ -210,7 +210,7 @@ impl Side for Peer {
         let end = host.monotonic() + SETTLING_MAX;
         while self.extension.lock().running > 0 && host.monotonic() < end {
             ensure!(self.server.runs(), "llama-server ended");
-            self.runtime.block_on(tokio::time::sleep(TURN_INTERVAL));
+            self.runtime.block_on(async { tokio::time::sleep(TURN_INTERVAL).await });
         }
         Ok(std::mem::take(&mut self.extension.lock().served))
     }
