@@ -44,7 +44,10 @@ fn bench(home: &Path, traces: &Path, more: &[&str]) -> (bool, String) {
         .output()
         .expect("the program starts");
     let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
 }
 
 #[test]
@@ -60,8 +63,8 @@ fn two_traces_are_played_and_counted() {
     let (success, text) = bench(home.path(), &traces, &["--json", &path, "--agent-traces", "1"]);
     assert!(success, "{text}");
     assert!(text.contains("characters saved per 1000 typed"), "{text}");
-    let figures: Value = serde_json::from_str(&std::fs::read_to_string(&file).expect("it was written"))
-        .expect("it is JSON");
+    let figures: Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).expect("it was written")).expect("it is JSON");
     let counts = &figures["counts"]["freehold"];
     // `a + b` is taken at once: five characters and one key. Nothing is taken of what is wrong.
     assert_eq!(counts["taken_characters"], 5, "{text}\n{figures:#}");

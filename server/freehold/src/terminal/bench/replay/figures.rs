@@ -22,7 +22,8 @@ impl Figures {
 
     /// Their sum.
     pub fn sum(&self) -> f64 {
-        self.0.iter().sum()
+        // The sum of no numbers is -0.0.
+        self.0.iter().sum::<f64>() + 0.0
     }
 
     /// The smallest value that at least `percent` of a hundred values do not exceed (the nearest rank);
@@ -54,6 +55,7 @@ mod tests {
     fn percentiles_are_values_that_occurred() {
         let mut figures = Figures::default();
         assert_eq!(figures.percentile(50.0), None);
+        assert!(figures.sum().is_sign_positive());
         figures.extend((1..=10).rev().map(f64::from));
         let cases = [
             (0.0, 1.0),

@@ -158,8 +158,10 @@ impl Tally {
         };
         // What is begun after the cursor moved is work all the same, of no key of its own.
         self.evaluated.add(sum(&|_| true));
-        self.evaluated_later.add(sum(&|served| Some(served.begun) != first));
-        self.moved.add(begun.iter().map(|served| f64::from(served.moved_tokens)).sum());
+        self.evaluated_later
+            .add(sum(&|served| Some(served.begun) != first));
+        self.moved
+            .add(begun.iter().map(|served| f64::from(served.moved_tokens)).sum());
         if key.moves {
             return;
         }
