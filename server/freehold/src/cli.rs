@@ -174,6 +174,8 @@ pub enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Recorded editing sessions, key by key, through the language server and through llama-server
+    Replay(ReplayArguments),
     /// What other programs on the same cores cost: the threads chosen by the engine against fixed numbers
     Contention {
         /// Installed model; else the chosen one
@@ -246,4 +248,35 @@ pub struct CaseArguments {
     /// Run generated programs as you, with all that you may do, where they cannot be confined
     #[arg(long)]
     pub unconfined: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// Folder with the traces
+    #[arg(long, value_name = "FOLDER", default_value = "tests/replay/traces")]
+    pub folder: PathBuf,
+    /// Play so many traces, spread over the languages; else all
+    #[arg(long, value_name = "COUNT")]
+    pub traces: Option<usize>,
+    /// Installed model; else the chosen one
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Threads of both sides; else as many as each picks
+    #[arg(long)]
+    pub threads: Option<u32>,
+    /// The program llama-server, to play the same as llama.vscode would
+    #[arg(long, value_name = "PROGRAM")]
+    pub peer: Option<PathBuf>,
+    /// Completions that the peer asks for at once; else as many as llama.vscode does
+    #[arg(long, value_name = "COUNT", requires = "peer")]
+    pub peer_completions: Option<u32>,
+    /// Program of the engine process; else this one
+    #[arg(long, value_name = "PROGRAM")]
+    pub engine: Option<PathBuf>,
+    /// Play so many traces once more while an agent generates
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub agent_traces: usize,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }

@@ -4,7 +4,7 @@
 //! carries `freehold` ([`ChunkFields`]) with every token and, at its end, `freehold_usage`
 //! ([`engine::Usage`]). An error carries `freehold_failure` ([`engine::Failure`]).
 
-use engine::{Lane, Reuse, Segment, StopReason};
+use engine::{Lane, Reuse, Segment, StopReason, Usage};
 use serde::{Deserialize, Serialize};
 
 /// Where our own dialect is posted to.
@@ -13,6 +13,8 @@ pub const COMPLETIONS_PATH: &str = "/v1/completions";
 pub const DESCRIPTION_PATH: &str = "/freehold/description";
 /// Whether the engine can answer ([`Health`]).
 pub const HEALTH_PATH: &str = "/health";
+/// What the last requests cost (a list of [`EndedRequest`], oldest first).
+pub const REQUESTS_PATH: &str = "/freehold/requests";
 /// Ends the engine process.
 pub const SHUTDOWN_PATH: &str = "/freehold/shutdown";
 
@@ -52,6 +54,25 @@ pub struct ChunkFields {
     /// In the last chunk: why the generation ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<StopReason>,
+}
+
+/// What a request cost that has ended, whoever asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndedRequest {
+    /// The so many-th that ended, counted from 1.
+    pub number: u64,
+    /// Its lane.
+    pub lane: Lane,
+    /// How it ended: `end_of_text`, `stop_text`, `length`, `cancelled` or `failed`.
+    pub end: String,
+    /// When it came, in microseconds since 1970.
+    pub begun_microseconds: u64,
+    /// When the last work for it ended.
+    pub ended_microseconds: u64,
+    /// Length of the generated text.
+    pub text_bytes: u64,
+    /// What it cost.
+    pub usage: Usage,
 }
 
 /// What `/health` says: `status` as llama-server has it, the rest is ours.

@@ -96,11 +96,11 @@ impl EngineProcess {
     )]
     fn api(&self) -> Arc<Api> {
         let host = Arc::clone(&self.host);
-        let now_seconds = move || {
+        let now = move || {
             let since = host.now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-            since.map_or(0, |since| since.as_secs())
+            since.unwrap_or_default()
         };
-        Arc::new(Api::new(Slot::loading(), std::process::id(), now_seconds))
+        Arc::new(Api::new(Slot::loading(), std::process::id(), now))
     }
 
     /// Takes the lock that only one process has; nothing if another one has it and answers.

@@ -1,10 +1,16 @@
 //! What the engine has done so far, in the text format of Prometheus.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use engine::{Event, Lane, StopReason, Usage};
+use remote::wire::EndedRequest;
+
+/// So many ended requests are remembered one by one.
+const ENDED_KEPT: usize = 1024;
 
 /// What the engine has done so far.
 #[derive(Default)]
@@ -12,9 +18,18 @@ pub struct Metrics {
     counts: Mutex<Counts>,
 }
 
+/// A request that has not ended.
+pub struct OpenRequest {
+    lane: Lane,
+    begun: Duration,
+    text_bytes: AtomicU64,
+}
+
 #[derive(Default)]
 struct Counts {
     open: BTreeMap<Lane, i64>,
+    ended: VecDeque<EndedRequest>,
+    ended_count: u64,
     ends: BTreeMap<(Lane, &'static str), u64>,
     evaluated_tokens: u64,
     reused_tokens: u64,
@@ -25,15 +40,24 @@ struct Counts {
 }
 
 impl Metrics {
-    /// A request in `lane` was taken on.
-    pub fn begin(&self, lane: Lane) {
+    /// A request in `lane` was taken on, at the time `now` since 1970.
+    pub fn begin(&self, lane: Lane, now: Duration) -> OpenRequest {
         self.change(|counts| *counts.open.entry(lane).or_default() += 1);
+        OpenRequest {
+            lane,
+            begun: now,
+            text_bytes: AtomicU64::new(0),
+        }
     }
 
-    /// Something happened to a request in `lane`; its last event counts it.
-    pub fn record(&self, lane: Lane, event: &Event) {
+    /// Something happened to `request` at the time `now` since 1970; its last event counts it.
+    pub fn record(&self, request: &OpenRequest, event: &Event, now: Duration) {
+        let lane = request.lane;
         let (end, usage) = match event {
-            Event::Token { .. } => return,
+            Event::Token { text, .. } => {
+                request.text_bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
+                return;
+            }
             Event::Done { reason, usage } => (end_name(reason), *usage),
             Event::Failed(_) => ("failed", Usage::default()),
         };
@@ -46,7 +70,26 @@ impl Metrics {
             counts.queue_milliseconds += usage.queue_milliseconds;
             counts.prompt_milliseconds += usage.prompt_milliseconds;
             counts.generation_milliseconds += usage.generation_milliseconds;
+            if counts.ended.len() == ENDED_KEPT {
+                counts.ended.pop_front();
+            }
+            counts.ended_count += 1;
+            counts.ended.push_back(EndedRequest {
+                number: counts.ended_count,
+                lane,
+                end: end.to_owned(),
+                begun_microseconds: microseconds(request.begun),
+                ended_microseconds: microseconds(now),
+                text_bytes: request.text_bytes.load(Ordering::Relaxed),
+                usage,
+            });
         });
+    }
+
+    /// The requests that ended last, oldest first. Nothing of what they said is kept.
+    pub fn ended(&self) -> Vec<EndedRequest> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.ended.iter().cloned().collect()
     }
 
     /// All of it as text.
@@ -128,6 +171,10 @@ impl Metrics {
     fn change(&self, change: impl FnOnce(&mut Counts)) {
         change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Counts stay far below 2^53, where `f64` is exact.

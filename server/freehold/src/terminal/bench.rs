@@ -1,42 +1,55 @@
-//! `freehold bench`: how fast this machine is.
+//! `freehold bench`: how fast this machine is, and how much of that the user gets.
 
+mod replay;
+
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::BenchArguments;
+use anyhow::Context as _;
+
+use crate::cli::{BenchArguments, BenchCommand};
 
 /// `freehold bench …`.
 ///
 /// # Errors
 /// When there is no such model, or it cannot be measured.
-#[cfg(feature = "llama")]
 pub fn bench(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
-    measured::bench(arguments)
+    let text = match &arguments.command {
+        BenchCommand::Replay(arguments) => replay::replay(arguments)?,
+        other => measured::bench(other)?,
+    };
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot print")?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// `freehold bench …` of a build that has nothing to measure.
-///
-/// # Errors
-/// Always.
+/// What a build without the engine has to measure of it.
 #[cfg(not(feature = "llama"))]
-pub fn bench(_arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("this build of Freehold has no engine in it to measure; build it with the feature `llama`")
+mod measured {
+    use crate::cli::BenchCommand;
+
+    pub fn bench(_command: &BenchCommand) -> anyhow::Result<String> {
+        anyhow::bail!(
+            "this build of Freehold has no engine in it to measure; build it with the feature `llama`"
+        )
+    }
 }
 
 #[cfg(feature = "llama")]
 mod measured {
-    use std::io::Write as _;
     use std::path::{Path, PathBuf};
-    use std::process::ExitCode;
     use std::time::Duration;
 
-    use anyhow::Context as _;
     use host::{Host, RealHost};
     use llama::bench::Speeds;
     use llama::contention::{Contention, Pace};
     use llama::{BenchOptions, BenchResult, LlamaOptions};
     use serde_json::json;
 
-    use crate::cli::{BenchArguments, BenchCommand};
+    use crate::cli::BenchCommand;
     use crate::engine_process;
     use crate::models::Store;
     use crate::paths::Paths;
@@ -47,10 +60,10 @@ mod measured {
     /// How often.
     const SLICES: u32 = 3;
 
-    pub fn bench(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
+    pub fn bench(command: &BenchCommand) -> anyhow::Result<String> {
         let host = RealHost::new();
         engine_process::start_again_with_engine_environment(&host)?;
-        let text = match &arguments.command {
+        Ok(match command {
             BenchCommand::Engine {
                 model,
                 file,
@@ -76,13 +89,8 @@ mod measured {
                 options.repetitions = SLICES;
                 rows(&llama::contention::contention(&options, *busy_max, SLICE)?, *json)
             }
-        };
-        let mut stdout = std::io::stdout().lock();
-        stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-            .context("cannot print")?;
-        Ok(ExitCode::SUCCESS)
+            BenchCommand::Replay(_) => unreachable!("it is measured elsewhere"),
+        })
     }
 
     /// What is the same for every measurement.

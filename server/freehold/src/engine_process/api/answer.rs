@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::Api;
 use super::error::ApiError;
 use crate::engine_process::activity::Busy;
+use crate::engine_process::metrics::OpenRequest;
 
 /// A request that is being answered. Dropping it cancels the request: that is what happens when the
 /// client goes away.
@@ -77,22 +78,21 @@ impl Running {
 /// Keeps the process awake as long as the engine holds the request.
 struct Counted {
     api: Arc<Api>,
-    lane: Lane,
+    request: OpenRequest,
     _busy: Busy,
 }
 
 impl Counted {
     fn new(api: &Arc<Api>, lane: Lane) -> Self {
-        api.metrics.begin(lane);
         Self {
+            request: api.metrics.begin(lane, (api.now)()),
             api: Arc::clone(api),
-            lane,
             _busy: api.activity.begin(),
         }
     }
 
     fn record(&self, event: &Event) {
-        self.api.metrics.record(self.lane, event);
+        self.api.metrics.record(&self.request, event, (self.api.now)());
     }
 }
 

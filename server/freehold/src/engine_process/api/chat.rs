@@ -76,7 +76,7 @@ pub async fn chat_completions(
         return Err(Failure::Invalid("`tools` are not supported; leave them out".to_owned()).into());
     }
     let (engine, description) = api.engine(body.model.as_deref()).await?;
-    let now_seconds = (api.now_seconds)();
+    let now_seconds = api.now_seconds();
     let mut dialect = ChatDialect {
         head: Head {
             id: format!("chatcmpl-{}", api.next_id()),

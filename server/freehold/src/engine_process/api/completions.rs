@@ -75,7 +75,7 @@ pub async fn completions(
     let mut dialect = CompletionDialect {
         head: Head {
             id: format!("cmpl-{}", api.next_id()),
-            created: (api.now_seconds)(),
+            created: api.now_seconds(),
             model: description.model.clone(),
         },
         include_usage: body

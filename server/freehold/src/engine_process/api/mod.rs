@@ -12,6 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -43,23 +44,28 @@ pub struct Api {
     pub shutdown: Notify,
     /// Number of this process.
     pub process_id: u32,
-    /// Seconds since 1970.
-    pub now_seconds: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Time since 1970.
+    pub now: Box<dyn Fn() -> Duration + Send + Sync>,
     ids: AtomicU64,
 }
 
 impl Api {
     /// An API to the engine in `slot`, held by the process `process_id`.
-    pub fn new(slot: Slot, process_id: u32, now_seconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    pub fn new(slot: Slot, process_id: u32, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self {
             slot,
             activity: Activity::new(),
             metrics: Metrics::default(),
             shutdown: Notify::new(),
             process_id,
-            now_seconds: Box::new(now_seconds),
+            now: Box::new(now),
             ids: AtomicU64::new(0),
         }
+    }
+
+    /// Seconds since 1970.
+    fn now_seconds(&self) -> u64 {
+        (self.now)().as_secs()
     }
 
     /// A number for each answer.
@@ -94,6 +100,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/chat/completions", post(chat::chat_completions))
         .route("/infill", post(infill::infill))
         .route(remote::wire::DESCRIPTION_PATH, get(status::description))
+        .route(remote::wire::REQUESTS_PATH, get(status::requests))
         .route(remote::wire::SHUTDOWN_PATH, post(status::shutdown))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)

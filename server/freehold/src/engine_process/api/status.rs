@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use remote::wire::Health;
+use remote::wire::{EndedRequest, Health};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -49,6 +49,11 @@ pub async fn metrics(State(api): State<Arc<Api>>) -> Response {
         api.metrics.text(),
     )
         .into_response()
+}
+
+/// `GET /freehold/requests`: what the last requests cost, for measurements.
+pub async fn requests(State(api): State<Arc<Api>>) -> Json<Vec<EndedRequest>> {
+    Json(api.metrics.ended())
 }
 
 /// `GET /v1/models`: the one that is loaded.

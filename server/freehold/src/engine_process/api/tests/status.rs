@@ -124,3 +124,22 @@ async fn an_engine_that_could_not_be_loaded_says_why() {
     assert_eq!(remote.state(), State::Failed("no model is chosen".to_owned()));
     assert!(server.get("/health").await.starts_with("503 "));
 }
+
+#[tokio::test]
+async fn ended_requests_are_told_without_what_they_said() {
+    let server = Server::start();
+    server.post("/v1/completions", &json!({"prompt": "a"})).await;
+    let told = server.get(remote::wire::REQUESTS_PATH).await;
+    let requests: Vec<remote::wire::EndedRequest> =
+        serde_json::from_str(told.strip_prefix("200 ").expect("it is answered")).expect("a list");
+    let [request] = requests.as_slice() else {
+        panic!("one request has ended: {told}");
+    };
+    assert_eq!((request.number, request.end.as_str()), (1, "end_of_text"));
+    assert_eq!(request.begun_microseconds, 1_700_000_000_000_000);
+    assert_eq!(request.ended_microseconds, request.begun_microseconds);
+    assert!(
+        request.text_bytes > 0 && request.usage.generated_tokens > 0,
+        "{told}"
+    );
+}

@@ -1,0 +1,493 @@
+//! The peer's side: the real llama-server, asked by llama.vscode's rules.
+//!
+//! Followed from `src/completion.ts` of llama.vscode 0.0.63: nothing is debounced or given up; one question
+//! at a time goes to the server, the next looks every 150 ms whether it is its turn; what is found in the cache
+//! is not asked for; after a suggestion at the end of a line the place after it is asked for ahead.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use host::{Command, Host};
+use serde_json::{Value, json};
+
+use super::peer_cache::Cache;
+use super::peer_ring::{REST_MIN, Ring, UPDATE_INTERVAL, update_body};
+use super::process::{self, Program};
+use super::side::{Answer, Served, Side};
+use super::trace::Trace;
+use super::typist::Edit;
+use crate::terminal::peer::infill::{self, Document, Window};
+
+/// `DELAY_BEFORE_COMPL_REQUEST`.
+const TURN_INTERVAL: Duration = Duration::from_millis(150);
+/// How often the server is asked whether it has loaded its model.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// After a file is closed, what still runs at the server is waited for so long.
+const SETTLING_MAX: Duration = Duration::from_secs(180);
+
+/// What the peer's side is made of.
+pub struct PeerOptions<'a> {
+    /// The program llama-server.
+    pub program: &'a Path,
+    /// The model's file.
+    pub model_file: &'a Path,
+    /// Its threads.
+    pub threads: u32,
+    /// Completions in one request (`max_parallel_completions`); else as many as the extension asks for.
+    pub completions: Option<u32>,
+    /// Where it may write its log.
+    pub log: &'a Path,
+}
+
+/// The peer's side.
+pub struct Peer {
+    server: Program,
+    runtime: tokio::runtime::Runtime,
+    answers: Receiver<Answer>,
+    extension: Extension,
+    cancelled: HashMap<u64, Arc<AtomicBool>>,
+    ring: tokio::task::JoinHandle<()>,
+    next_question: u64,
+}
+
+/// What the extension's tasks share.
+#[derive(Clone)]
+struct Extension {
+    host: Arc<dyn Host>,
+    client: reqwest::Client,
+    address: String,
+    completions: Option<u32>,
+    sender: Sender<Answer>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    busy: bool,
+    /// Requests that the server has not answered.
+    running: usize,
+    last_question: Duration,
+    cache: Cache,
+    ring: Ring,
+    served: Vec<Served>,
+}
+
+impl Peer {
+    /// Starts the server and waits until its model is loaded.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(host: Arc<dyn Host>, options: &PeerOptions<'_>) -> anyhow::Result<Self> {
+        let port = process::free_port()?;
+        let model = options.model_file.to_string_lossy();
+        let mut command =
+            Command::new(options.program).arguments(infill::server_arguments(&model, port, options.threads));
+        if let Some(folder) = options.program.parent() {
+            // Its libraries lie beside it.
+            let mut path = folder.as_os_str().to_owned();
+            if let Some(others) = host.variable_os("LD_LIBRARY_PATH") {
+                path.push(":");
+                path.push(others);
+            }
+            command = command.variable("LD_LIBRARY_PATH", path);
+        }
+        let (server, mut output) = Program::start(&command, options.log)?;
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .context("cannot start threads")?;
+        let (sender, answers) = channel();
+        let extension = Extension {
+            host,
+            client: reqwest::Client::builder().no_proxy().build()?,
+            address: format!("http://127.0.0.1:{port}"),
+            completions: options.completions,
+            sender,
+            state: Arc::new(Mutex::new(State::new(""))),
+        };
+        let mut this = Self {
+            server,
+            ring: runtime.spawn(std::future::ready(())),
+            runtime,
+            answers,
+            extension,
+            cancelled: HashMap::new(),
+            next_question: 0,
+        };
+        this.wait_for_server(options)?;
+        Ok(this)
+    }
+
+    fn wait_for_server(&mut self, options: &PeerOptions<'_>) -> anyhow::Result<()> {
+        let host = Arc::clone(&self.extension.host);
+        let end = host.monotonic() + process::LOAD_TIME_MAX;
+        loop {
+            let request = self
+                .extension
+                .client
+                .get(format!("{}/health", self.extension.address));
+            let answer = self.runtime.block_on(request.send());
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            ensure!(self.server.runs(), "`{}` ended", options.program.display());
+            ensure!(
+                host.monotonic() < end,
+                "`{}` does not load its model",
+                options.program.display()
+            );
+            self.runtime
+                .block_on(async { tokio::time::sleep(POLL_INTERVAL).await });
+        }
+    }
+}
+
+impl State {
+    fn new(file: &str) -> Self {
+        Self {
+            busy: false,
+            running: 0,
+            last_question: Duration::ZERO,
+            cache: Cache::default(),
+            ring: Ring::new(file, 1),
+            served: Vec::new(),
+        }
+    }
+}
+
+impl Side for Peer {
+    fn open(&mut self, trace: &Trace) -> anyhow::Result<()> {
+        *self.extension.lock() = State::new(&trace.path);
+        self.cancelled.clear();
+        let extension = self.extension.clone();
+        self.ring = self.runtime.spawn(async move { extension.turn_ring().await });
+        Ok(())
+    }
+
+    fn change(&mut self, _before: &str, _edit: &Edit) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn ask(&mut self, text: &str, cursor: usize) -> anyhow::Result<u64> {
+        self.next_question += 1;
+        let question = Asked {
+            number: self.next_question,
+            text: text.to_owned(),
+            cursor,
+            cancelled: Arc::default(),
+        };
+        self.cancelled
+            .insert(question.number, Arc::clone(&question.cancelled));
+        let extension = self.extension.clone();
+        self.runtime
+            .spawn(async move { extension.answer(question).await });
+        Ok(self.next_question)
+    }
+
+    fn cancel(&mut self, question: u64) -> anyhow::Result<()> {
+        if let Some(cancelled) = self.cancelled.remove(&question) {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, patience: Duration) -> anyhow::Result<Option<Answer>> {
+        match self.answers.recv_timeout(patience) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => bail!("nobody answers for the peer"),
+        }
+    }
+
+    fn close(&mut self) -> anyhow::Result<Vec<Served>> {
+        self.ring.abort();
+        let host = Arc::clone(&self.extension.host);
+        let end = host.monotonic() + SETTLING_MAX;
+        while self.extension.lock().running > 0 {
+            ensure!(self.server.runs(), "llama-server ended");
+            // What it cost is known when it has ended; without that the figures would flatter it.
+            ensure!(
+                host.monotonic() < end,
+                "llama-server still works on a request {} seconds after the trace; the machine is too busy to measure",
+                SETTLING_MAX.as_secs()
+            );
+            self.runtime
+                .block_on(async { tokio::time::sleep(TURN_INTERVAL).await });
+        }
+        Ok(std::mem::take(&mut self.extension.lock().served))
+    }
+
+    fn compute_seconds(&self) -> anyhow::Result<f64> {
+        process::compute_seconds(self.server.id())
+    }
+}
+
+/// A question of the editor.
+struct Asked {
+    number: u64,
+    text: String,
+    cursor: usize,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Asked {
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+impl Extension {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `getCompletionItems`.
+    async fn answer(self, asked: Asked) {
+        while !self.takes_turn() {
+            tokio::time::sleep(TURN_INTERVAL).await;
+            if asked.is_cancelled() {
+                return self.give(&asked, None);
+            }
+        }
+        let document = Document::new(&asked.text, asked.cursor);
+        if document.is_refused_unasked() {
+            self.lock().busy = false;
+            return self.give(&asked, None);
+        }
+        let window = document.window();
+        let cached = self.lock().cache.look_back(&window);
+        let is_cached = cached.is_some();
+        let contents = match cached {
+            Some(suggestions) => suggestions,
+            None if asked.is_cancelled() => {
+                self.lock().busy = false;
+                return self.give(&asked, None);
+            }
+            None => {
+                let chunks = self.lock().ring.chunks();
+                let expects = |contents: &[String]| contents.first().cloned();
+                self.infill(window.body(&chunks, None), false, expects)
+                    .await
+                    .texts
+            }
+        };
+        let suggestions = document.suggestions(&contents);
+        let first = suggestions.first().cloned();
+        {
+            let mut state = self.lock();
+            state.busy = false;
+            if !is_cached && !suggestions.is_empty() {
+                state.cache.put(&window, suggestions);
+            }
+        }
+        let Some(first) = first else {
+            return self.give(&asked, None);
+        };
+        self.give(&asked, Some(document.inserted(&first)));
+        if !asked.is_cancelled() && document.line_suffix().trim().is_empty() {
+            self.cache_ahead(&window, &first).await;
+        }
+        if !asked.is_cancelled() {
+            let line = infill::lines(&asked.text[..asked.cursor]).len() - 1;
+            self.lock().ring.suggested(&asked.text, line);
+        }
+    }
+
+    fn takes_turn(&self) -> bool {
+        let now = self.host.monotonic();
+        let mut state = self.lock();
+        let free = !state.busy;
+        if free {
+            state.busy = true;
+            state.last_question = now;
+        }
+        free
+    }
+
+    fn give(&self, asked: &Asked, text: Option<String>) {
+        // Nobody listens any more at the very end.
+        let _over = self.sender.send(Answer {
+            question: asked.number,
+            at: self.host.monotonic(),
+            suggestion: text.map(|text| (None, text)),
+        });
+    }
+
+    /// `cacheFutureSuggestion` and `cacheFutureAcceptLineSuggestion`.
+    async fn cache_ahead(&self, window: &Window, suggestion: &str) {
+        let future = after_all(window, suggestion);
+        let known = self.lock().cache.get(&future).is_some();
+        if !known {
+            // It passes no chunk of other places that came meanwhile.
+            let chunks = self.lock().ring.chunks();
+            let expects = |contents: &[String]| {
+                Some(format!(
+                    "{suggestion}{}",
+                    contents.first().map_or("", String::as_str)
+                ))
+            };
+            let answer = self.infill(future.body(&chunks, None), true, expects).await;
+            // An answer with several completions has no `content` of its own, which is what is looked at here.
+            if !answer.is_several && answer.texts.iter().any(|text| !text.trim().is_empty()) {
+                let texts = answer.texts.iter().map(|text| {
+                    let lines = infill::without_blank_end(infill::lines(text));
+                    lines.join("\n")
+                });
+                let texts = texts.collect();
+                self.lock().cache.put(&future, texts);
+            }
+        }
+        if let Some((first, rest)) = suggestion.split_once('\n') {
+            let next = Window {
+                input_prefix: format!("{}{}{first}\n", window.input_prefix, window.prompt),
+                prompt: String::new(),
+                ..window.clone()
+            };
+            let mut state = self.lock();
+            if state.cache.get(&next).is_none() {
+                state.cache.put(&next, vec![rest.to_owned()]);
+            }
+        }
+    }
+
+    /// `periodicRingBufferUpdate`.
+    async fn turn_ring(self) {
+        loop {
+            tokio::time::sleep(UPDATE_INTERVAL).await;
+            let now = self.host.monotonic();
+            let chunks = {
+                let mut state = self.lock();
+                let rested = now.saturating_sub(state.last_question) >= REST_MIN;
+                (rested && state.ring.update()).then(|| state.ring.chunks())
+            };
+            if let Some(chunks) = chunks {
+                self.infill(update_body(&chunks), true, |_| None).await;
+            }
+        }
+    }
+
+    /// Posts to `/infill` and keeps the books.
+    async fn infill(
+        &self,
+        mut body: Value,
+        ahead: bool,
+        expects: impl FnOnce(&[String]) -> Option<String>,
+    ) -> Infilled {
+        if let Some(completions) = self.completions
+            && body["n_cmpl"].is_u64()
+        {
+            body["n_cmpl"] = json!(completions);
+        }
+        self.lock().running += 1;
+        let begun = self.host.monotonic();
+        let request = self.client.post(format!("{}/infill", self.address)).json(&body);
+        let answer: Result<Value, _> = async { request.send().await?.error_for_status()?.json().await }.await;
+        let ended = self.host.monotonic();
+        let answer = answer.unwrap_or_else(|error| {
+            tracing::warn!("llama-server did not answer: {error}");
+            Value::Null
+        });
+        let texts = infill::contents(&answer);
+        let mut served = cost(&answer);
+        (served.begun, served.ended, served.ahead) = (begun, ended, ahead);
+        served.expects = expects(&texts);
+        let mut state = self.lock();
+        state.running = state.running.saturating_sub(1);
+        state.served.push(served);
+        Infilled {
+            is_several: answer.is_array(),
+            texts,
+        }
+    }
+}
+
+/// What came of a request.
+struct Infilled {
+    texts: Vec<String>,
+    is_several: bool,
+}
+
+/// The window after all of `suggestion` was taken.
+fn after_all(window: &Window, suggestion: &str) -> Window {
+    let (before, prompt) = match suggestion.rsplit_once('\n') {
+        None => (
+            window.input_prefix.clone(),
+            format!("{}{suggestion}", window.prompt),
+        ),
+        Some((lines, last)) => {
+            let before = format!("{}{}{lines}\n", window.input_prefix, window.prompt);
+            let all = infill::lines(before.trim_end_matches('\n')).len();
+            let kept = before.split_inclusive('\n').skip(all.saturating_sub(256));
+            (kept.collect(), last.to_owned())
+        }
+    };
+    Window {
+        input_prefix: before,
+        prompt,
+        // Of the line before, as it stood.
+        indentation_units: window.prompt.len() - window.prompt.trim_start().len(),
+        ..window.clone()
+    }
+}
+
+/// What an answer cost, by the server's own account; several completions share one prompt.
+fn cost(answer: &Value) -> Served {
+    let one = std::slice::from_ref(answer);
+    let answers = answer.as_array().map_or(one, Vec::as_slice);
+    let count = |answer: &Value, name: &str| {
+        let count = answer["timings"][name].as_u64().unwrap_or_default();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let evaluated = answers.iter().map(|answer| count(answer, "prompt_n")).max();
+    let bytes = |answer: &Value| answer["content"].as_str().map_or(0, str::len);
+    Served {
+        evaluated_tokens: evaluated.unwrap_or_default(),
+        generated_tokens: answers.iter().map(|answer| count(answer, "predicted_n")).sum(),
+        generated_bytes: answers.iter().map(bytes).sum(),
+        ..Served::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_ahead_is_the_place_after_the_suggestion() {
+        let window = Window {
+            input_prefix: "a\n".to_owned(),
+            input_suffix: "\n".to_owned(),
+            prompt: "  if ".to_owned(),
+            indentation_units: 2,
+        };
+        let one = after_all(&window, "b {");
+        assert_eq!(
+            (one.input_prefix.as_str(), one.prompt.as_str()),
+            ("a\n", "  if b {")
+        );
+        let two = after_all(&window, "b {\n    c");
+        assert_eq!(
+            (two.input_prefix.as_str(), two.prompt.as_str()),
+            ("a\n  if b {\n", "    c")
+        );
+    }
+
+    #[test]
+    fn several_completions_share_their_prompt() {
+        let one = |text: &str| json!({ "content": text, "timings": { "prompt_n": 7, "predicted_n": 3 } });
+        let served = cost(&json!([one("ab"), one("c")]));
+        let counts = (
+            served.evaluated_tokens,
+            served.generated_tokens,
+            served.generated_bytes,
+        );
+        assert_eq!(counts, (7, 6, 3));
+        assert_eq!(cost(&Value::Null).evaluated_tokens, 0);
+    }
+}
