@@ -17,6 +17,7 @@ pub mod patch;
 mod path;
 mod pending;
 mod plan;
+mod prune;
 mod relations;
 mod review;
 mod store;
@@ -37,6 +38,7 @@ pub use overlay::Overlaid;
 pub use path::{PathError, WorkspacePath};
 pub use pending::{Loaded, Pending, PendingError, SetAside};
 pub use plan::{Plan, PlanError, PlannedContent, PlannedFile};
+pub use prune::{Budget, PruneError, Pruned};
 pub use relations::{Group, Likeness, Link, Tie};
 pub use review::{
     ChangeInfo, DecideError, Decided, HunkView, Part, Proposal, ProposeError, Provenance, Review,
