@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Instant;
 
-use host::{Files, RealHost};
+use host::{Environment, Files, RealHost};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
@@ -17,10 +17,13 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::VICTIM;
-use crate::scenario::{Dice, Place, Scenario, Seen};
+use crate::scenario::{Dice, Place, STAGES, Scenario, Seen, Stage};
 
 /// How many random instants share one scenario, whose course without a kill is found out once.
 const INSTANTS_PER_SCENARIO: usize = 50;
+
+/// After every how many kills everything is undone and redone.
+const WHOLE: usize = 10;
 
 /// In the victim: waits until it is told to start; then, if it is to be traced, until it is.
 pub fn wait_for_start(mode: &str) {
@@ -80,10 +83,34 @@ impl Ground {
         scenario.lay(&place).expect("laid");
     }
 
+    /// Keeps what is there, to begin from it again and again.
+    fn put_away(&self) {
+        let away = self.folder.path().join("away");
+        if self.host.exists(&away) {
+            self.host.remove_folder(&away).expect("removed");
+        }
+        self.host.create_folder(&away).expect("made");
+        let place = self.place();
+        copy(&[&place.root, &place.state], &away);
+    }
+
+    fn bring_back(&self) {
+        let (place, away) = (self.place(), self.folder.path().join("away"));
+        for folder in [&place.root, &place.state] {
+            self.host.remove_folder(folder).expect("removed");
+        }
+        copy(&[&away.join("project"), &away.join("state")], self.folder.path());
+    }
+
     pub fn reference(&self, scenario: &Scenario) -> Vec<Seen> {
         self.lay(scenario);
         scenario.reference(&self.place()).expect("performed")
     }
+}
+
+fn copy(folders: &[&Path], to: &Path) {
+    let status = Command::new("cp").arg("-a").args(folders).arg(to).status();
+    assert!(status.expect("started").success(), "the folders were not copied");
 }
 
 /// A process that waits for its start.
@@ -116,7 +143,8 @@ impl Victim {
 
     /// How many stages it has reported as done; it must be dead.
     fn done(mut self) -> usize {
-        self.child.wait().expect("it has ended");
+        // Whoever traces it has seen it end already, unless it was killed.
+        let _ended = self.child.wait();
         let mut said = Vec::new();
         self.said.read_to_end(&mut said).expect("read");
         said.len()
@@ -179,60 +207,93 @@ fn own_program() -> PathBuf {
     std::env::current_exe().expect("this program")
 }
 
-/// Kills the small scenario before and after each of its system calls.
-pub fn at_every_system_call() {
-    let (ground, scenario) = (Ground::new(), Scenario::of(0));
-    let reference = ground.reference(&scenario);
-    let (mut kills, mut stages) = (0, vec![0; reference.len()]);
-    for stop in 1.. {
-        ground.lay(&scenario);
-        let (done, lived) = Victim::new(&ground, 0, "traced").kill_at(stop);
-        let checked = scenario.check(&ground.place(), done, &reference);
-        if let Err(error) = checked {
-            panic!("killed at stop {stop}: {error}");
-        }
-        if !lived {
-            break;
-        }
-        kills += 1;
-        stages[done] += 1;
-    }
-    let calls = kills / 2;
-    println!("killed before and after each of {calls} system calls: {kills} kills, by stage {stages:?}");
-    assert!(kills > 500, "the victim was not watched");
+/// Kills the small scenario as each of its system calls returns, which is also before the next one; with
+/// `both`, at the beginning of each as well, and then everything is undone and redone each time.
+pub fn at_every_system_call(both: bool) {
+    let workers = RealHost::new().core_count();
+    let kills: Vec<Vec<usize>> = std::thread::scope(|scope| {
+        let work = |worker| scope.spawn(move || at_system_calls(worker, workers, both));
+        let workers: Vec<_> = (0..workers).map(work).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<_>| worker.join().expect("it did not fail");
+        workers.into_iter().map(join).collect()
+    });
+    let by_stage: Vec<usize> = (0..STAGES.len())
+        .map(|stage| kills.iter().map(|kills| kills[stage]).sum())
+        .collect();
+    let all: usize = by_stage.iter().sum();
+    let calls = if both { all / 2 } else { all };
+    println!("killed at each of {calls} system calls: {all} kills, by stage {by_stage:?}");
+    assert!(all > 1000, "the victim was not watched");
 }
 
-/// Leaves the small scenario half done at so many places, and kills the recovery at each system call.
+/// Does the share of one worker, and gives the number of kills in each stage.
+fn at_system_calls(worker: usize, workers: usize, both: bool) -> Vec<usize> {
+    let (ground, scenario) = (Ground::new(), Scenario::of(0));
+    let reference = ground.reference(&scenario);
+    let every = if both { 1 } else { 2 };
+    let mut by_stage = Vec::new();
+    for stage in 0..STAGES.len() {
+        ground.lay(&scenario);
+        scenario.perform_to(&ground.place(), stage).expect("performed");
+        ground.put_away();
+        let mut kills = 0;
+        for turn in (worker + 1..).step_by(workers) {
+            ground.bring_back();
+            let stop = turn * every;
+            let (done, lived) = Victim::new(&ground, 0, &format!("{stage}-traced")).kill_at(stop);
+            let checked = if both || turn % WHOLE == 0 {
+                scenario.check(&ground.place(), stage + done, &reference)
+            } else {
+                let glance = scenario.glance(&ground.place(), stage + done, &reference);
+                glance.map(drop)
+            };
+            if let Err(error) = checked {
+                panic!("killed at stop {stop} of stage {stage}: {error}");
+            }
+            if !lived {
+                break;
+            }
+            kills += 1;
+        }
+        by_stage.push(kills);
+    }
+    by_stage
+}
+
+/// Leaves an apply half done at so many places, and kills the recovery as each system call returns.
 pub fn of_recoveries_at_every_system_call(places: usize) {
     let (ground, scenario) = (Ground::new(), Scenario::of(0));
     let reference = ground.reference(&scenario);
-    let leave = |stop: usize| {
+    let apply = STAGES
+        .iter()
+        .position(|stage| *stage == Stage::Apply)
+        .expect("it applies");
+    let begin = || {
         ground.lay(&scenario);
-        Victim::new(&ground, 0, "traced").kill_at(stop)
+        scenario.perform_to(&ground.place(), apply).expect("performed");
     };
-    // The half-done states lie between the first system call of the third stage and the last of the fifth.
-    let (mut first, mut last) = (1, 0);
-    let step = 16;
+    let mode = format!("{apply}-traced");
+    let mut last = 64;
     loop {
-        let (done, lived) = leave(last + step);
-        if !lived || done > 4 {
+        begin();
+        let (_, lived) = Victim::new(&ground, 0, &mode).kill_at(last);
+        if !lived {
             break;
         }
-        last += step;
-        if done < 2 {
-            first = last;
-        }
+        last += 64;
     }
-    let (mut kills, mut dice) = (0, Dice(1));
-    for number in 0..places {
-        let share = (last - first) / places.max(1);
-        let stop = first + number * share + usize::try_from(dice.roll(share as u64)).unwrap_or_default();
-        for recovery in 1.. {
-            let (done, _) = leave(stop);
-            let (_, lived) = Victim::new(&ground, 0, "recover-traced").kill_at(recovery);
-            let checked = scenario.check(&ground.place(), done, &reference);
+    let mut kills = 0;
+    for number in 1..=places {
+        begin();
+        let stop = last * number / (places + 1);
+        let (done, _) = Victim::new(&ground, 0, &mode).kill_at(stop);
+        ground.put_away();
+        for call in 1.. {
+            ground.bring_back();
+            let (_, lived) = Victim::new(&ground, 0, "recover-traced").kill_at(2 * call);
+            let checked = scenario.glance(&ground.place(), apply + done, &reference);
             if let Err(error) = checked {
-                panic!("killed at stop {stop}, and at stop {recovery} of the recovery: {error}");
+                panic!("killed at stop {stop}, and at call {call} of the recovery: {error}");
             }
             if !lived {
                 break;
@@ -240,7 +301,7 @@ pub fn of_recoveries_at_every_system_call(places: usize) {
             kills += 1;
         }
     }
-    println!("recovery from {places} half-done states, killed at each system call: {kills} kills");
+    println!("recovery from {places} half-done applies, killed at each system call: {kills} kills");
 }
 
 /// Kills larger scenarios at random instants, every other one again while it is recovered.

@@ -2,6 +2,7 @@
 //!
 //! Run as a test it does a bounded part of each; an argument picks one of `power`, `calls`, `recoveries`,
 //! `instants` and `images`. Variables ask for more:
+//! - `FREEHOLD_EVERY_STOP=1`: kills before each system call as well as after it;
 //! - `FREEHOLD_KILLS`: how many random instants (10000 shows it);
 //! - `FREEHOLD_RECOVERIES`: at how many half-done states the recovery is killed at every system call;
 //! - `FREEHOLD_POWER_CUTS`: how many random mixtures of what was lost for each moment of a power cut;
@@ -47,7 +48,9 @@ fn main() {
     run("power", &|| power::cuts(number("FREEHOLD_POWER_CUTS", 2)));
     #[cfg(target_os = "linux")]
     {
-        run("calls", &kills::at_every_system_call);
+        run("calls", &|| {
+            kills::at_every_system_call(number("FREEHOLD_EVERY_STOP", 0) > 0)
+        });
         run("recoveries", &|| {
             kills::of_recoveries_at_every_system_call(number("FREEHOLD_RECOVERIES", 1));
         });
@@ -75,6 +78,9 @@ fn victim(arguments: &[String]) {
     kills::wait_for_start(mode);
     if mode.starts_with("recover") {
         place.look().expect("recovered");
+    } else if let Some(stage) = mode.split('-').next().and_then(|stage| stage.parse().ok()) {
+        scenario.perform_stage(&place, stage).expect("performed");
+        say();
     } else {
         scenario.perform(&place, &mut |_| say()).expect("performed");
     }

@@ -212,6 +212,16 @@ impl Scenario {
         Ok(())
     }
 
+    /// Does all before the stage of this number.
+    pub fn perform_to(&self, place: &Place, number: usize) -> Outcome<()> {
+        (0..number).try_for_each(|stage| self.perform_stage(place, stage))
+    }
+
+    /// Does the stage of this number only.
+    pub fn perform_stage(&self, place: &Place, number: usize) -> Outcome<()> {
+        self.perform_one(place, STAGES[number])
+    }
+
     /// What is to be seen before and after each stage, when nothing goes wrong.
     pub fn reference(&self, place: &Place) -> Outcome<Vec<Seen>> {
         let mut seen = vec![place.look()?];

@@ -147,12 +147,23 @@ impl Files for RealHost {
                 .truncate(false)
                 .open(path)?;
             match file.try_lock() {
-                Ok(()) => Ok(Some(Lock::new(file))),
+                Ok(()) => Ok(Some(Lock::new(Held(file)))),
                 Err(fs::TryLockError::WouldBlock) => Ok(None),
                 Err(fs::TryLockError::Error(error)) => Err(error),
             }
         };
         lock().map_err(said("lock", path))
+    }
+}
+
+/// A lock that is held.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a program that is just being started, which has this file open
+        // for a moment, too.
+        let _closing_does_it_otherwise = self.0.unlock();
     }
 }
 
