@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use host::{Files, Lock};
 use serde::{Deserialize, Serialize};
 
+use crate::blame::Source;
 use crate::hunk::HunkId;
 use crate::operation::Standing;
 use crate::{Digest, PathError, WorkspacePath};
@@ -50,6 +51,8 @@ pub struct About {
     pub hunks: Vec<HunkId>,
     /// Who decided that it be done.
     pub person: String,
+    /// The changes that these hunks are of; [`crate::Review::about`] finds them.
+    pub sources: Vec<Source>,
 }
 
 /// What a step did to one file.
@@ -87,6 +90,8 @@ struct Record {
     hunks: Vec<HunkId>,
     #[serde(default)]
     person: String,
+    #[serde(default)]
+    sources: Vec<Source>,
     files: Vec<FileRecord>,
     folders: Vec<String>,
 }
@@ -276,6 +281,7 @@ impl Record {
             takes_back: step.about.takes_back.iter().map(|id| id.0).collect(),
             hunks: step.about.hunks.clone(),
             person: step.about.person.clone(),
+            sources: step.about.sources.clone(),
             files: step.files.iter().map(file).collect(),
             folders: step.folders.clone(),
         }
@@ -300,6 +306,7 @@ impl Record {
                 takes_back: self.takes_back.into_iter().map(StepId).collect(),
                 hunks: self.hunks,
                 person: self.person,
+                sources: self.sources,
             },
             files: self.files.into_iter().map(file).collect::<Option<_>>()?,
             folders: self.folders,

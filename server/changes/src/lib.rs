@@ -3,6 +3,7 @@
 //! Nothing that is proposed reaches a file or an open buffer before the user has kept it.
 
 mod audit;
+mod blame;
 mod content;
 mod digest;
 mod disk;
@@ -26,6 +27,7 @@ mod undo;
 mod writer;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
+pub use blame::{Behind, Source};
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
 pub use digest::Digest;
 pub use file_review::{Authority, FileReview, Live, ProposedFile};
