@@ -93,11 +93,7 @@ impl Writer<'_> {
         let mut places: Vec<Option<usize>> = (0..text.split_inclusive('\n').count()).map(Some).collect();
         let mut behind = vec![Behind::Unrecorded; places.len()];
         let of_file = |step: &Step| step.files.iter().find(|file| file.path == *path).cloned();
-        for (step, file) in steps
-            .iter()
-            .rev()
-            .filter_map(|step| Some((step, of_file(step)?)))
-        {
+        for (step, file) in steps.iter().rev().filter_map(|step| Some((step, of_file(step)?))) {
             let (before, after) = self.texts(&file)?;
             trace(&mut places, &after, &later, &mut behind, |_| Behind::Elsewhere);
             trace(&mut places, &before, &after, &mut behind, |line| Behind::Step {

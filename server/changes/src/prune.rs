@@ -75,10 +75,14 @@ impl Home<'_> {
             journal.forget(step.id)?;
         }
         journal.tidy()?;
-        let mut needed = self.pending().needed()?;
-        needed.extend(kept.iter().chain(&unfinished).flat_map(digests));
+        let needed = self.pending().needed()?.map(|mut needed| {
+            needed.extend(kept.iter().chain(&unfinished).flat_map(digests));
+            needed
+        });
         for object in store.objects()? {
-            if !object.digest.is_some_and(|digest| needed.contains(&digest)) {
+            // A review that was set aside may be mended yet: as long as it lies there, all objects stay.
+            let is_needed = |digest| needed.as_ref().is_none_or(|needed| needed.contains(&digest));
+            if !object.digest.is_some_and(is_needed) {
                 self.files().remove_file(&object.path)?;
                 pruned.objects += 1;
                 pruned.bytes += object.bytes;

@@ -88,7 +88,8 @@ fn each_line_leads_to_its_change() {
         host.create_folder(Path::new(folder)).expect("made");
     }
     let file = Path::new(ROOT).join("file");
-    host.write_atomic(&file, b"one\ntwo\nthree\nfour\nfive\n").expect("written");
+    host.write_atomic(&file, b"one\ntwo\nthree\nfour\nfive\n")
+        .expect("written");
     // Two changes are kept in one step.
     let mut review = Review::default();
     let first = "one\nTWO\nthree\nfour\nfive\n";
@@ -113,7 +114,8 @@ fn each_line_leads_to_its_change() {
         four, mine: elsewhere
         FIVE: step 1 by "ann" for Some("session prompt-2 model.gguf")
         six: step 1 by "ann" for Some("session prompt-2 model.gguf")
-        seven: elsewhere"#]].assert_eq(&shown(&host));
+        seven: elsewhere"#]]
+    .assert_eq(&shown(&host));
 
     let tree = host.open_tree(Path::new(ROOT)).expect("opened");
     let home = home(&host);
@@ -134,5 +136,6 @@ fn each_line_leads_to_its_change() {
         four, mine: elsewhere
         FIVE: step 1 by "ann" for Some("session prompt-2 model.gguf")
         six: step 1 by "ann" for Some("session prompt-2 model.gguf")
-        seven: elsewhere"#]].assert_eq(&shown(&host));
+        seven: elsewhere"#]]
+    .assert_eq(&shown(&host));
 }

@@ -78,7 +78,7 @@ pub fn power_cuts(copies: usize) {
         let whole = ground.time(seed, "all");
         for _ in 0..COPIES_PER_SCENARIO.min(copies - taken) {
             ground.lay(&scenario);
-            run("sync", &[]);
+            run("sync", &["-f", written.at.to_str().expect("a plain path")]);
             let done = Victim::new(&ground, seed, "all").kill_after(dice.roll(whole));
             run("cp", &["--sparse=always", image_name, copy_name]);
             let found = Mounted::new(&copy, at("found"));

@@ -182,6 +182,7 @@ impl Scenario {
             }
             before.push((path, text, mode));
         }
+        first.push(proposed("more/first", None, Some(b"first\n")));
         second.push(proposed("more/later", None, Some(b"later\n")));
         Self {
             before,
@@ -229,9 +230,9 @@ impl Scenario {
             self.perform_one(place, stage)?;
             seen.push(place.look()?);
         }
-        assert_ne!(seen[3].files(), seen[2].files(), "nothing was applied");
-        assert_eq!(seen[4].files(), seen[2].files(), "undo left something");
-        assert_eq!(seen[5].files(), seen[3].files(), "redo is not what was undone");
+        assert!(seen[3].files() != seen[2].files(), "nothing was applied");
+        assert!(seen[4].files() == seen[2].files(), "undo left something");
+        assert!(seen[5].files() == seen[3].files(), "redo is not what was undone");
         Ok(seen)
     }
 
@@ -257,7 +258,8 @@ impl Scenario {
             }
             Stage::Decide => {
                 note(&home, AuditKind::Decision)?;
-                let shown: Vec<_> = review.hunks().map(|view| (view.id, view.digest)).collect();
+                let waits = review.hunks().filter(|view| *view.decision != Decision::Drop);
+                let shown: Vec<_> = waits.map(|view| (view.id, view.digest)).collect();
                 for (index, (id, digest)) in shown.into_iter().enumerate() {
                     // Of many one is dropped and one waits on.
                     let decision = match index % 9 {
