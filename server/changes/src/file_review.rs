@@ -331,6 +331,13 @@ impl FileReview {
         self.text.forget(|hunk, _| ids.contains(&hunk.id()));
     }
 
+    pub(crate) fn forget_dropped(&mut self) {
+        let standing = self.standing;
+        self.operations
+            .retain(|operation| *operation.effective(standing) != Decision::Drop);
+        self.text.forget(|hunk, _| *hunk.decision() == Decision::Drop);
+    }
+
     /// Forgets what belongs to `change`, or what has come about by itself.
     pub(crate) fn forget(&mut self, mut forget: impl FnMut(ChangeId, Status) -> bool) {
         let standing = self.standing;

@@ -297,6 +297,14 @@ impl Review {
         self.forget(|_, status| status == Status::Landed);
     }
 
+    /// Forgets the hunks that were dropped.
+    pub fn forget_dropped(&mut self) {
+        for file in self.files.values_mut() {
+            file.forget_dropped();
+        }
+        self.files.retain(|_, file| !file.is_settled());
+    }
+
     fn forget(&mut self, mut forget: impl FnMut(ChangeId, Status) -> bool) {
         for file in self.files.values_mut() {
             file.forget(&mut forget);

@@ -1,5 +1,6 @@
 //! What the language server needs from the rest of the program: the engine and the models.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::Engine;
@@ -8,6 +9,8 @@ use serde::Serialize;
 use super::event::Configuration;
 use super::feedback::Judged;
 use super::folders::Folder;
+use crate::engine_process::OwnListener;
+use crate::review::Workspace;
 
 /// Why there is no engine to ask.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,4 +83,17 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// When the record cannot be written.
     fn keep(&self, judged: &Judged) -> anyhow::Result<()>;
+
+    /// Opens the workspace at `root` for review.
+    ///
+    /// # Errors
+    /// Gives the reason, for a person, when it cannot be opened: another window may have it.
+    fn open_workspace(&self, root: &Path) -> anyhow::Result<Workspace>;
+
+    /// Listens for the terminal at the socket of the workspace at `root`, which this server has open;
+    /// nothing where the terminal has no way.
+    ///
+    /// # Errors
+    /// Gives the reason, for a person.
+    fn listen_for_reviews(&self, root: &Path) -> anyhow::Result<Option<OwnListener>>;
 }

@@ -15,8 +15,10 @@ use super::feedback::Judged;
 use super::folders::Folder;
 use super::generation::{GenerationId, Purpose};
 use super::options::Options;
+use super::review::{ReviewEffect, ReviewEvent};
 use super::status::Status;
 use crate::settings::CompletionSettings;
+use crate::review::Abilities;
 
 /// One question about a place in a document: its number within this process.
 pub type RequestId = u64;
@@ -31,6 +33,7 @@ pub enum Event {
         encoding: Encoding,
         folders: Vec<Folder>,
         options: Options,
+        abilities: Abilities,
     },
     /// The user changed the editor's settings for Freehold.
     OptionsChanged(Options),
@@ -81,6 +84,8 @@ pub enum Event {
         command: Command,
         answer: oneshot::Sender<Result<Value, String>>,
     },
+    /// Something happened to a review.
+    Review(ReviewEvent),
     /// The editor is about to leave.
     ShutDown,
     /// A test wants to see the text of a document.
@@ -222,6 +227,8 @@ pub enum Effect {
     },
     /// Show this to the user.
     Show(Status),
+    /// What the reviews want done.
+    Review(ReviewEffect),
 }
 
 /// All that the work on one suggestion needs. It is a snapshot: nothing in it changes any more.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use host::Files;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::folders::{self, Folder};
+use super::folders::Folder;
+use crate::review::uri;
 
 /// The files that name what is kept from the model.
 const IGNORE_FILES: [&str; 2] = [".gitignore", ".freeholdignore"];
@@ -22,13 +23,13 @@ const IGNORE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// An ignore file that is there and cannot be read counts as one that names everything.
 #[must_use]
 pub fn is_excluded(files: &dyn Files, uri: &str, folders: &[Folder], patterns: &[String]) -> bool {
-    let path = PathBuf::from(folders::path(uri));
+    let path = PathBuf::from(uri::place(uri));
     let path = if cfg!(windows) {
         path.to_string_lossy().trim_start_matches('/').into()
     } else {
         path
     };
-    let roots = folders.iter().map(|folder| PathBuf::from(folders::path(&folder.uri)));
+    let roots = folders.iter().map(|folder| PathBuf::from(uri::place(&folder.uri)));
     let root = roots
         .filter(|root| path.starts_with(root))
         .min_by_key(|root| root.components().count());

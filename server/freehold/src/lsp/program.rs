@@ -1,5 +1,6 @@
 //! The language server's view of the program it is part of.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Engine, ModelCard};
@@ -11,8 +12,10 @@ use super::event::Configuration;
 use super::excluded;
 use super::feedback::Judged;
 use super::folders::Folder;
+use crate::engine_process::OwnListener;
 use crate::models::{Installed, Store};
 use crate::paths::Paths;
+use crate::review::Workspace;
 use crate::settings::{self, Settings};
 use crate::{engine_process, models, suggestion_record};
 
@@ -134,5 +137,20 @@ impl Backend for Program {
     fn keep(&self, judged: &Judged) -> anyhow::Result<()> {
         let keep_text = self.settings()?.completion.keep_texts;
         suggestion_record::keep(self.host.as_ref(), &self.paths, judged, keep_text)
+    }
+
+    fn open_workspace(&self, root: &Path) -> anyhow::Result<Workspace> {
+        Workspace::open(Arc::clone(&self.host), &self.paths, root)
+    }
+
+    fn listen_for_reviews(&self, root: &Path) -> anyhow::Result<Option<OwnListener>> {
+        let host = self.host.as_ref();
+        host.create_private_folder(&self.paths.run)?;
+        let socket = self.paths.review_socket(&host.canonical(root)?);
+        // Whoever had the workspace before left its socket behind; only one has it at a time.
+        if host.exists(&socket) {
+            host.remove_file(&socket)?;
+        }
+        OwnListener::bind(host, &socket, host.user_id()).map(Some)
     }
 }

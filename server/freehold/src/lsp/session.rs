@@ -24,11 +24,13 @@ use super::generation::{Generation, GenerationId};
 use super::known::Known;
 use super::options::Options;
 use super::pacing::Pacing;
+use super::review::{ReviewEffect, Reviews, edit_of};
 use super::source::Source;
 use super::status::{Stage, Status};
 use super::trail::Trail;
 use idle::Idle;
 use questions::{Open, Step};
+use crate::review::desk::{Client, Documents};
 
 /// Cells of notebooks come under this scheme, each as a document of its own without its neighbours.
 const NOTEBOOK_CELL: &str = "vscode-notebook-cell";
@@ -56,6 +58,17 @@ pub struct Session {
     snoozed_until: Option<Duration>,
     /// The status that was told last.
     told: Status,
+    reviews: Reviews,
+}
+
+/// The open documents, as reviews ask for them.
+struct Buffers<'a>(&'a HashMap<String, OpenDocument>);
+
+impl Documents for Buffers<'_> {
+    fn document(&self, uri: &str) -> Option<(&ropey::Rope, i32)> {
+        let document = &self.0.get(uri)?.document;
+        Some((document.text(), document.version()))
+    }
 }
 
 struct OpenDocument {
@@ -97,6 +110,7 @@ impl Session {
             idle: Idle::default(),
             snoozed_until: None,
             told: Status::default(),
+            reviews: Reviews::new(),
         }
     }
 
@@ -110,6 +124,9 @@ impl Session {
             self.told = status.clone();
             effects.push(Effect::Show(status));
         }
+        if let Some(shown) = self.reviews.shown(&Buffers(&self.documents)) {
+            effects.push(Effect::Review(ReviewEffect::Show(shown)));
+        }
         effects
     }
 
@@ -119,7 +136,10 @@ impl Session {
                 encoding,
                 folders,
                 options,
+                abilities,
             } => {
+                let client = Client { abilities, encoding };
+                self.reviews.initialized(client, &folders, effects);
                 self.encoding = encoding;
                 self.folders = folders;
                 self.options = options;
@@ -155,6 +175,7 @@ impl Session {
                 }
             }
             Event::CommandAsked { command, answer } => self.perform(command, answer, now, effects),
+            Event::Review(event) => self.reviews.take(event, &Buffers(&self.documents), effects),
             Event::ShutDown => self.end_all(effects),
             #[cfg(test)]
             Event::Inspected { uri, answer } => {
@@ -193,6 +214,7 @@ impl Session {
         };
         self.documents.insert(uri.clone(), open);
         self.examine(&uri, effects);
+        self.reviews.opened(&uri, &Buffers(&self.documents), effects);
         if whole && self.options.allow(language) {
             // The model is read while the user still looks at the text.
             self.seek(now, effects);
@@ -205,6 +227,7 @@ impl Session {
         self.stop_generations(effects, |generation| generation.uri == uri);
         self.documents.remove(uri);
         self.trail.forget(uri);
+        self.reviews.closed(uri, &Buffers(&self.documents), effects);
     }
 
     fn change_document(
@@ -224,13 +247,19 @@ impl Session {
         open.touched = self.touches;
         let mut cursors: Vec<usize> = Vec::new();
         let mut inserted = 0;
+        let follows = self.reviews.follows(uri);
         for change in changes {
             let before = open.document.text().clone();
+            let edit = follows.then(|| edit_of(&open.document, change, self.encoding));
             let start = change.range.map(|range| {
                 text::offset(&before, range.start.min(range.end), self.encoding)
             });
             open.document
                 .apply(version, std::slice::from_ref(change), self.encoding);
+            if let Some(edit) = edit {
+                self.reviews
+                    .edited(uri, edit.as_ref(), open.document.text(), effects);
+            }
             if let (Some(start), Some(range)) = (start, change.range) {
                 let first = before.byte_to_line(start);
                 let replaced = range.start.line.abs_diff(range.end.line) as usize + 1;
@@ -241,6 +270,8 @@ impl Session {
                 inserted += change.text.chars().count();
             }
         }
+        // Some editors send a new version without changes.
+        open.document.apply(version, &[], self.encoding);
         let text = open.document.text();
         let cursors: Vec<Around> = cursors
             .into_iter()
@@ -250,9 +281,16 @@ impl Session {
         self.follow_shown(uri, &cursors, inserted, now, effects);
         self.stop_disagreeing(uri, &cursors, effects);
         self.idle.key();
+        if follows {
+            self.reviews.settle(uri, &Buffers(&self.documents), effects);
+        }
     }
 
     fn change_folders(&mut self, added: Vec<Folder>, removed: &[Folder], effects: &mut Vec<Effect>) {
+        let open: Vec<String> = self.documents.keys().cloned().collect();
+        let buffers = Buffers(&self.documents);
+        self.reviews
+            .folders_changed(&added, removed, &open, &buffers, effects);
         self.folders
             .retain(|folder| !removed.iter().any(|gone| gone.uri == folder.uri));
         self.folders.extend(added);

@@ -8,6 +8,7 @@ mod eval;
 mod language_ids;
 mod peer;
 mod place;
+mod review;
 mod show;
 mod suggestions;
 
@@ -16,3 +17,4 @@ pub use complete::complete;
 pub use doctor::doctor;
 pub use suggestions::suggestions;
 pub use eval::{Kind, eval};
+pub use review::{audit, checkpoints, decide, diff, go_back, propose};

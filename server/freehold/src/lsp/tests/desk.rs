@@ -1,11 +1,13 @@
 //! A desk to work at: an editor in memory, the server behind it, and a scripted engine behind that.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use engine::catalogue::Catalogue;
 use engine::scripted::{Reply, Script, ScriptedEngine};
 use engine::{Description, Engine, EventSink, Lane, Request, State, StopReason, Ticket};
+use host::{Files, MemoryHost};
 use serde_json::{Value, json};
 use testing::Editor;
 use testing::editor::Answer;
@@ -13,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::engine_process::OwnListener;
 use crate::lsp::backend::{AttachFailure, Backend, ModelEntry};
 use crate::lsp::event::{Configuration, Event, Events};
 use crate::lsp::feedback::Judged;
@@ -20,6 +23,8 @@ use crate::lsp::folders::Folder;
 use crate::lsp::serve_with;
 use crate::lsp::transport::Ended;
 use crate::settings::CompletionSettings;
+use crate::paths::Paths;
+use crate::review::Workspace;
 
 /// So much fits between editor and server before one waits for the other.
 pub const PIPE_BYTES: usize = 1 << 20;
@@ -42,6 +47,8 @@ pub struct Setup {
     pub folders: Value,
     pub failure: Option<AttachFailure>,
     pub state: State,
+    /// What lies in the workspace: paths and texts.
+    pub files: Vec<(&'static str, &'static str)>,
     pub completion: CompletionSettings,
 }
 
@@ -64,6 +71,7 @@ impl Default for Setup {
             failure: None,
             state: State::Ready,
             completion: plain(),
+            files: Vec::new(),
         }
     }
 }
@@ -110,6 +118,8 @@ pub struct Room {
     /// Documents with this in their URI are kept from the model.
     pub excluded: Mutex<Option<String>>,
     pub kept: Mutex<Vec<Judged>>,
+    /// The disk.
+    pub host: Arc<MemoryHost>,
 }
 
 impl Backend for Room {
@@ -163,6 +173,15 @@ impl Backend for Room {
         self.kept.lock().expect("not poisoned").push(judged.clone());
         Ok(())
     }
+
+    fn open_workspace(&self, root: &Path) -> anyhow::Result<Workspace> {
+        let host: Arc<dyn host::Host> = self.host.clone();
+        Workspace::open(host, &Paths::within(Path::new("/freehold")), root)
+    }
+
+    fn listen_for_reviews(&self, _root: &Path) -> anyhow::Result<Option<OwnListener>> {
+        Ok(None)
+    }
 }
 
 /// A script that answers everything with `tokens`.
@@ -201,6 +220,9 @@ impl Desk {
     pub async fn new(setup: Setup) -> Self {
         let mut desk = Self::unintroduced(setup.script, setup.failure, setup.state);
         *desk.backend.completion.lock().expect("not poisoned") = setup.completion;
+        for (path, text) in &setup.files {
+            desk.write(path, text);
+        }
         let params = json!({
             "processId": null,
             "rootUri": null,
@@ -226,6 +248,7 @@ impl Desk {
             completion: Mutex::new(plain()),
             excluded: Mutex::default(),
             kept: Mutex::default(),
+            host: Arc::new(MemoryHost::new()),
         });
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let (from_server, to_server) = tokio::io::split(near);
@@ -241,6 +264,22 @@ impl Desk {
             from_server,
             server,
         }
+    }
+
+    /// Writes a file as another program would, and makes its folder.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = Path::new(path);
+        let folder = path.parent().expect("below the root");
+        self.backend.host.create_folder(folder).expect("made");
+        self.backend
+            .host
+            .write_atomic(path, text.as_bytes())
+            .expect("written");
+    }
+
+    /// What a file holds; nothing if there is none.
+    pub fn file(&self, path: &str) -> Option<String> {
+        self.backend.host.read_text(Path::new(path)).ok()
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {

@@ -3,6 +3,9 @@
 mod desk;
 mod hostile;
 mod order;
+mod review;
+mod review_refusals;
+mod reviewer;
 mod status;
 mod suggestions;
 mod typing;
