@@ -95,7 +95,7 @@ fn prepare(job: &Job) -> Result<Prepared, Outcome> {
         });
     };
     let budget = Budget::for_context(description.context_tokens);
-    let context = completion::gather(&document, job.offset, selected, &budget);
+    let context = completion::gather(&document, job.offset, selected, &completion::Surroundings::default(), &budget);
     let request = completion::render(&context, shape, format);
     Ok(Prepared {
         request,

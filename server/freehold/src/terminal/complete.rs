@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use completion::{
-    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger, decide, gather, render,
+    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Surroundings, Trigger, decide, gather,
+    render,
 };
 use engine::{Engine, Event, Request, StopReason, Usage};
 use host::{Clock, Host, RealHost};
@@ -190,6 +191,7 @@ fn suggest(
         document,
         offset_bytes,
         None,
+        &Surroundings::default(),
         &Budget::for_context(description.context_tokens),
     );
     let request = render(&context, shape, &format);
