@@ -125,7 +125,7 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     };
     let settings = &job.configuration.completion;
     let budget = budget(description.context_tokens, settings.prompt_tokens_max);
-    let context = completion::gather(&document, job.offset, selected, &budget);
+    let context = completion::gather(&document, job.offset, selected, &completion::Surroundings::default(), &budget);
     let mut request = completion::render(&context, shape, format);
     request.sampling.first_token_rank = job.rank;
     request.tokens_max = request.tokens_max.min(settings.suggestion_tokens_max);

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use completion::{
-    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger, decide, gather, render,
+    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Surroundings, Trigger, decide, gather,
+    render,
 };
 use engine::{Description, Engine, Event, Request, StopReason, Usage};
 use host::{Clock, Host, RealHost};
