@@ -271,7 +271,7 @@ impl Extension {
             }
             None => {
                 let chunks = self.lock().ring.chunks();
-                let expects = |contents: &[String]| contents.first().cloned();
+                let expects = |contents: &[String]| Some(document.inserted(contents.first()?));
                 self.infill(window.body(&chunks, None), false, expects)
                     .await
                     .texts
@@ -291,7 +291,8 @@ impl Extension {
         };
         self.give(&asked, Some(document.inserted(&first)));
         if !asked.is_cancelled() && document.line_suffix().trim().is_empty() {
-            self.cache_ahead(&window, &first).await;
+            let inserted = document.inserted(&first);
+            self.cache_ahead(&window, &first, &inserted).await;
         }
         if !asked.is_cancelled() {
             let line = infill::lines(&asked.text[..asked.cursor]).len() - 1;
@@ -319,8 +320,8 @@ impl Extension {
         });
     }
 
-    /// `cacheFutureSuggestion` and `cacheFutureAcceptLineSuggestion`.
-    async fn cache_ahead(&self, window: &Window, suggestion: &str) {
+    /// `cacheFutureSuggestion` and `cacheFutureAcceptLineSuggestion`, for a `suggestion` that goes in as `inserted`.
+    async fn cache_ahead(&self, window: &Window, suggestion: &str, inserted: &str) {
         let future = after_all(window, suggestion);
         let known = self.lock().cache.get(&future).is_some();
         if !known {
@@ -328,7 +329,7 @@ impl Extension {
             let chunks = self.lock().ring.chunks();
             let expects = |contents: &[String]| {
                 Some(format!(
-                    "{suggestion}{}",
+                    "{inserted}{}",
                     contents.first().map_or("", String::as_str)
                 ))
             };

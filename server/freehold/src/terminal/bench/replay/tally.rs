@@ -195,7 +195,7 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
             vain?.at
         }
         // Whoever gives it up knows why; the key before must have been the reason.
-        None if served.cancelled => during().last()?.at,
+        None if served.cancelled => during().next_back()?.at,
         None if served.ahead => return None,
         // It ran to its end: if nobody got an answer then, it was vain from the first key on.
         None => {
