@@ -34,9 +34,9 @@ pub enum Behind {
         /// The step.
         id: StepId,
         /// Why it was done and who decided so.
-        about: About,
+        about: Box<About>,
         /// The change that it is of; nothing if the step took another one back.
-        change: Option<ChangeInfo>,
+        change: Option<Box<ChangeInfo>>,
     },
 }
 
@@ -98,8 +98,8 @@ impl Writer<'_> {
             trace(&mut places, &after, &later, &mut behind, |_| Behind::Elsewhere);
             trace(&mut places, &before, &after, &mut behind, |line| Behind::Step {
                 id: step.id,
-                about: step.about.clone(),
-                change: change_of(&step.about, path, line),
+                about: Box::new(step.about.clone()),
+                change: change_of(&step.about, path, line).map(Box::new),
             });
             later = before;
         }

@@ -205,6 +205,8 @@ fn a_pre_image_costs_the_same_in_a_large_repository() {
     promised(&what, percentile_95(times), 20);
 }
 
+type BeforeAndAfter = (Vec<u8>, Vec<u8>);
+
 /// Bytes that do not compress.
 fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed;
@@ -223,7 +225,7 @@ fn the_store_holds_little_more_than_what_was_changed() {
     let mut small = (0..200)
         .map(|number| format!("{number}\n").into_bytes())
         .map(|bytes| (bytes.clone(), [bytes, b"more\n".to_vec()].concat()));
-    let kinds: [(&str, Vec<(Vec<u8>, Vec<u8>)>); 4] = [
+    let kinds: [(&str, Vec<BeforeAndAfter>); 4] = [
         ("small texts", small.by_ref().collect()),
         (
             "code",
