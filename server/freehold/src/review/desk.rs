@@ -154,12 +154,6 @@ impl Desk {
         }
     }
 
-    /// The URI of its folder.
-    #[must_use]
-    pub fn folder(&self) -> &str {
-        &self.folder
-    }
-
     /// What waits.
     #[must_use]
     pub fn review(&self) -> &Arc<Review> {
