@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use host::Files;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::folders::Folder;
+use super::folders::{self, Folder};
 use crate::review::uri;
 
 /// The files that name what is kept from the model.
