@@ -1,12 +1,12 @@
 //! Where a generation ends: with the line, statement, paragraph or block that the cursor stands in.
 
-use crate::languages::Language;
 use crate::lines::{indentation, is_blank, is_word, same_line};
 use crate::scan::{Scanner, Step, opener};
 use crate::{Context, Shape};
+use syntax::Language;
 
 /// Lines of a suggestion, at most: more is not read before it is accepted, and takes seconds on a small machine.
-const LINES_MAX: usize = 12;
+pub const LINES_MAX: usize = 12;
 
 /// Blank lines that may stand within a block; more divide what belongs together in no style guide.
 const BLANK_LINES_MAX: usize = 1;

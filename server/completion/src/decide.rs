@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use crate::languages::{Language, language};
 use crate::lines::is_word;
 use crate::scan::is_closer;
+use crate::secrets::{is_secret_file, secrets};
 use crate::{Document, Selected, Shape, Trigger};
+use syntax::{Language, language};
 
 /// A longer line is taken for generated or minified, and nobody is offered anything in it unasked.
 const LINE_BYTES_MAX: usize = 4096;
@@ -46,6 +47,8 @@ pub enum Silence {
     LineTooLong,
     /// The line holds what no text holds.
     NotText,
+    /// The file holds secrets, or the cursor stands in one.
+    Secret,
 }
 
 impl Silence {
@@ -60,6 +63,7 @@ impl Silence {
             Self::InsideLine => "the line goes on after the cursor",
             Self::LineTooLong => "the line is too long to have been written by hand",
             Self::NotText => "the line does not look like text",
+            Self::Secret => "the file or the place holds a secret",
         }
     }
 }
@@ -107,6 +111,9 @@ fn refuse(
     {
         return Err(Silence::NotText);
     }
+    if is_secret_place(document, &line, offset_bytes) {
+        return Err(Silence::Secret);
+    }
     let rest_end = floor_to_character(document.text, line.end.min(replaced.end + LINE_BYTES_MAX));
     let rest = document.text.byte_slice(replaced.end..rest_end).to_string();
     let shape = if rest.trim().is_empty() {
@@ -115,7 +122,7 @@ fn refuse(
         Shape::Line
     };
     if trigger == Trigger::Invoked {
-        return Ok(shape);
+        return Ok(if shape == Shape::Line { Shape::Span } else { shape });
     }
     if line.len() > LINE_BYTES_MAX {
         return Err(Silence::LineTooLong);
@@ -135,6 +142,18 @@ fn refuse(
         return Err(Silence::NothingWritten);
     }
     Ok(shape)
+}
+
+/// Whether the file holds secrets, or the cursor stands in a line's.
+fn is_secret_place(document: &Document, line: &Range<usize>, offset_bytes: usize) -> bool {
+    if is_secret_file(document.path) {
+        return true;
+    }
+    let at = offset_bytes - line.start;
+    line.len() <= LINE_BYTES_MAX
+        && secrets(&document.text.byte_slice(line.clone()).to_string())
+            .iter()
+            .any(|secret| secret.start < at && at <= secret.end)
 }
 
 /// Whether `rest`, the line after the cursor, would stay as it is whatever came before it.

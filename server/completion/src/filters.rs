@@ -45,6 +45,12 @@ pub const FILTERS: &[(&str, Filter)] = &[
     ("trim_end", trim_end),
 ];
 
+/// The filters for a span that is known to join what follows it.
+pub const SPAN_FILTERS: &[(&str, Filter)] = &[
+    ("drop_broken_characters", drop_broken_characters),
+    ("drop_repeated_pieces", drop_repeated_pieces),
+];
+
 /// Takes away what a decoder writes for half a character, and marks that join to a character that is not there.
 fn drop_broken_characters(_: &Context, _: Shape, draft: &mut Draft) {
     if let Some(at) = draft.text.find(char::REPLACEMENT_CHARACTER) {
@@ -184,7 +190,7 @@ fn is_subsequence(part: &str, whole: &str) -> bool {
 /// Takes away a last line that leaves the block although the block goes on after the cursor: small models
 /// hurry to the end of a function and would cut off the rest of it.
 fn drop_dead_end(context: &Context, shape: Shape, draft: &mut Draft) {
-    if shape == Shape::Line || context.scanner.language().prose || !is_blank(context.line_before()) {
+    if shape != Shape::Block || context.scanner.language().prose || !is_blank(context.line_before()) {
         return;
     }
     let whole = format!("{}{}", context.line_before(), draft.text.trim_end());
@@ -239,7 +245,7 @@ fn repeated_piece(line: &str) -> Option<usize> {
 /// Cuts the suggestion where one line would stand twice in a row: within it, after the line above the
 /// cursor, or before the line below.
 fn drop_repeated_lines(context: &Context, shape: Shape, draft: &mut Draft) {
-    let after = if shape == Shape::Line {
+    let after = if shape != Shape::Block {
         &context.line_after()[draft.covered_bytes..]
     } else {
         ""

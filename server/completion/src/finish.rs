@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use crate::cut::{cut, doubled_indentation};
-use crate::filters::{Draft, FILTERS};
-use crate::{Context, Shape};
+use crate::ends::{End, Ends};
+use crate::filters::{Draft, FILTERS, SPAN_FILTERS};
+use crate::gate::{Features, Scores};
+use crate::{Context, Shape, Trigger};
 
 /// A text to offer, and what it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +32,10 @@ pub struct Finisher {
     context: Context,
     shape: Shape,
     generated: String,
-    end: Option<usize>,
+    end: Option<End>,
     length_reached: bool,
+    ends: Ends,
+    scores: Scores,
 }
 
 impl Finisher {
@@ -44,15 +48,25 @@ impl Finisher {
             generated: String::new(),
             end: None,
             length_reached: false,
+            ends: Ends::default(),
+            scores: Scores::default(),
         }
     }
 
     /// Takes the next piece of text; says whether more is wanted.
     pub fn push(&mut self, piece: &str) -> Progress {
+        self.push_scored(piece, None)
+    }
+
+    /// The same, with the natural logarithm of the probability that the model gave the piece.
+    pub fn push_scored(&mut self, piece: &str, log_probability: Option<f32>) -> Progress {
         if self.end.is_none() {
             // Models write the line endings they have seen in training, whatever the prompt has.
             self.generated.push_str(&piece.replace('\r', ""));
-            self.end = cut(&self.context, self.shape, self.text(), false).end;
+            if let Some(log_probability) = log_probability {
+                self.scores.add(self.generated.len(), log_probability);
+            }
+            self.end = self.ends.find(&self.context, self.shape, self.text(), false);
         }
         if self.end.is_some() {
             Progress::Stop
@@ -70,16 +84,30 @@ impl Finisher {
     /// Makes a suggestion of what came, if anything worth showing did.
     #[must_use]
     pub fn finish(self) -> Option<Suggestion> {
+        self.finish_scored(Trigger::Automatic)
+            .map(|(suggestion, _)| suggestion)
+    }
+
+    /// The same, with what a [`crate::Gate`] judges it by.
+    #[must_use]
+    pub fn finish_scored(self, trigger: Trigger) -> Option<(Suggestion, Features)> {
+        let end = self.end();
         let mut draft = Draft {
-            text: self.text()[..self.end()].to_owned(),
+            text: self.text()[..end.bytes()].to_owned(),
             covered_bytes: 0,
         };
-        for (_, filter) in FILTERS {
+        let joined = matches!(end, End::Joined(_));
+        for (_, filter) in if joined { SPAN_FILTERS } else { FILTERS } {
             filter(&self.context, self.shape, &mut draft);
         }
+        self.keep_what_parses(&mut draft);
         if draft.text.trim().is_empty() {
             return None;
         }
+        let doubled_bytes = self.generated.len() - self.text().len();
+        let features =
+            self.scores
+                .features(doubled_bytes + draft.text.len(), &draft.text, trigger, self.shape);
         let Range { start, end } = self.context.replaced;
         let text = self.context.selected + &draft.text;
         let text = if self.context.carriage_returns {
@@ -87,10 +115,32 @@ impl Finisher {
         } else {
             text
         };
-        Some(Suggestion {
+        let suggestion = Suggestion {
             text,
             range: start..end + draft.covered_bytes,
-        })
+        };
+        Some((suggestion, features))
+    }
+
+    /// Cuts a draft that leaves a file broken to the most of its lines that do not. If none do, nothing is
+    /// left of it where the file parsed before, or where it was to join what follows in its line.
+    fn keep_what_parses(&self, draft: &mut Draft) {
+        let context = &self.context;
+        let parses = |text: &str| self.ends.parses(context, text, draft.covered_bytes);
+        if draft.text.trim().is_empty() || parses(&draft.text) != Some(false) {
+            return;
+        }
+        let breaks = draft.text.rmatch_indices('\n').map(|(at, _)| at);
+        let kept = breaks
+            .map(|at| draft.text[..at].trim_end())
+            .find(|text| !text.is_empty() && parses(text) == Some(true))
+            .map(str::len);
+        let was_whole = self.ends.sketch(context).is_some_and(|sketch| sketch.is_whole());
+        match kept {
+            Some(bytes) => draft.text.truncate(bytes),
+            None if was_whole || self.shape == Shape::Span => draft.text.clear(),
+            None => {}
+        }
     }
 
     /// What was generated, without indentation that stands before the cursor already.
@@ -99,17 +149,26 @@ impl Finisher {
     }
 
     /// Where the text ends.
-    fn end(&self) -> usize {
+    fn end(&self) -> End {
         if let Some(end) = self.end {
             return end;
         }
-        let cut = cut(&self.context, self.shape, self.text(), !self.length_reached);
-        let length = self.text().len();
+        let text = self.text();
+        // A line that was cut in the middle is worth less than none, unless it is all there is.
+        let certain = if self.length_reached && self.shape == Shape::Span {
+            text.rfind('\n').map_or(text, |last| &text[..last])
+        } else {
+            text
+        };
+        if self.shape == Shape::Span || !self.length_reached {
+            let found = self.ends.find(&self.context, self.shape, certain, true);
+            return found.unwrap_or(End::Lines(certain.len()));
+        }
+        let cut = cut(&self.context, self.shape, text, false);
         match cut.end {
-            Some(end) => end,
-            // A line that was cut in the middle is worth less than none, unless it is all there is.
-            None if self.length_reached && cut.safe_end > 0 => cut.safe_end,
-            None => length,
+            Some(end) => End::Lines(end),
+            None if cut.safe_end > 0 => End::Lines(cut.safe_end),
+            None => End::Lines(text.len()),
         }
     }
 }

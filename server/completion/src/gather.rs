@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use crate::decide::{floor_to_character, is_place};
-use crate::languages::{Language, language};
 use crate::scan::{Scanner, opener};
+use crate::secrets::{HIDDEN, is_secret_file, secrets};
+use crate::surroundings::{LeftOut, Omission, Origin, Part, Surroundings, related};
 use crate::{Document, Selected, lines};
+use syntax::{Language, language};
 
 /// Tokens before the cursor: as many as llama.cpp's own editor plugins really get to their server, which is
 /// about seventy-five lines of ordinary code.
@@ -14,6 +16,10 @@ const PREFIX_TOKENS_MAX: u32 = 768;
 /// Tokens after the cursor. They are evaluated anew for every key, so they are the dear ones; what
 /// guides the model are the next lines, and these hold about twenty.
 const SUFFIX_TOKENS_MAX: u32 = 192;
+
+/// Tokens of other files. They stand before all else and change seldom, so they are evaluated once and cached;
+/// on two cores 512 more take a small model some two seconds, which a pause hides.
+const CONTEXT_TOKENS_MAX: u32 = 512;
 
 /// Tokens that the format, the path and the answer need besides.
 const OTHER_TOKENS: u32 = 256;
@@ -36,6 +42,8 @@ pub struct Budget {
     pub prefix_tokens_max: u32,
     /// Tokens of text after the cursor, at most.
     pub suffix_tokens_max: u32,
+    /// Tokens of other files, at most; zero shows none.
+    pub context_tokens_max: u32,
 }
 
 impl Default for Budget {
@@ -43,6 +51,7 @@ impl Default for Budget {
         Self {
             prefix_tokens_max: PREFIX_TOKENS_MAX,
             suffix_tokens_max: SUFFIX_TOKENS_MAX,
+            context_tokens_max: CONTEXT_TOKENS_MAX,
         }
     }
 }
@@ -57,14 +66,22 @@ impl Budget {
         }
         let room = context_tokens.saturating_sub(OTHER_TOKENS);
         let suffix_tokens_max = usual.suffix_tokens_max.min(room / 4);
+        let prefix_tokens_max = usual.prefix_tokens_max.min(room - suffix_tokens_max);
         Self {
-            prefix_tokens_max: usual.prefix_tokens_max.min(room - suffix_tokens_max),
+            prefix_tokens_max,
             suffix_tokens_max,
+            context_tokens_max: usual
+                .context_tokens_max
+                .min(room - suffix_tokens_max - prefix_tokens_max),
         }
     }
 
     fn prefix_bytes_max(self) -> usize {
         self.prefix_tokens_max as usize * BYTES_PER_TOKEN
+    }
+
+    fn context_bytes_max(self) -> usize {
+        self.context_tokens_max as usize * BYTES_PER_TOKEN
     }
 
     fn suffix_bytes_max(self) -> usize {
@@ -83,6 +100,13 @@ pub struct Context {
     pub path: String,
     /// The name of the workspace.
     pub workspace: String,
+    /// What other files have to say, in the order in which the model sees it.
+    pub(crate) related: Vec<Part>,
+    pub(crate) left_out: Vec<LeftOut>,
+    /// The text before and after the cursor without secrets, where it holds any.
+    pub(crate) without_secrets: Option<(String, String)>,
+    /// The whole document, as it stands.
+    pub(crate) text: ropey::Rope,
     /// Text that the suggestion begins with: what is selected in the popup.
     pub(crate) selected: String,
     /// What the suggestion replaces, in bytes of the document.
@@ -98,6 +122,40 @@ pub struct Context {
 }
 
 impl Context {
+    /// What the model sees, in the order of most formats.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        let of_document = |origin, text: &str| Part {
+            origin,
+            path: self.path.clone(),
+            text: text.to_owned(),
+        };
+        let mut parts = self.related.clone();
+        parts.push(of_document(Origin::BeforeCursor, self.shown_prefix()));
+        parts.push(of_document(Origin::AfterCursor, self.shown_suffix()));
+        parts
+    }
+
+    /// What was kept out of what the model sees.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// The text before the cursor as the model sees it.
+    pub(crate) fn shown_prefix(&self) -> &str {
+        self.without_secrets
+            .as_ref()
+            .map_or(self.prefix.as_str(), |(prefix, _)| prefix)
+    }
+
+    /// The text after the cursor as the model sees it.
+    pub(crate) fn shown_suffix(&self) -> &str {
+        self.without_secrets
+            .as_ref()
+            .map_or(self.suffix.as_str(), |(_, suffix)| suffix)
+    }
+
     /// The cursor's line up to the cursor.
     pub(crate) fn line_before(&self) -> &str {
         lines::last(&self.prefix)
@@ -121,12 +179,14 @@ impl Context {
 
 /// Takes out of `document` what the model shall see for a suggestion at `offset_bytes`.
 ///
-/// A place that does not exist is taken for the nearest before it. A selection must lie around the place.
+/// A place that does not exist is taken for the nearest before it. A selection must lie around the place. What
+/// other files say of it comes from `surroundings`. Secrets are left out.
 #[must_use]
 pub fn gather(
     document: &Document,
     offset_bytes: usize,
     selected: Option<&Selected>,
+    surroundings: &Surroundings,
     budget: &Budget,
 ) -> Context {
     let text = document.text;
@@ -149,11 +209,29 @@ pub fn gather(
     prefix.push_str(&selected);
     let suffix = plain_lines(&text.byte_slice(replaced.end..end).to_string());
     let brackets = Brackets::around(document, &replaced, &selected);
+    let line = text.byte_to_line(replaced.start);
+    let (related, mut left_out) = related(document, line, surroundings, budget.context_bytes_max());
+    let without_secrets = shown_of_document(document, &prefix, &suffix);
+    if without_secrets.is_some() {
+        let why = if is_secret_file(document.path) {
+            Omission::SecretFile
+        } else {
+            Omission::SecretText
+        };
+        left_out.push(LeftOut {
+            path: document.path.to_owned(),
+            why,
+        });
+    }
     Context {
+        related,
+        left_out,
+        without_secrets,
         prefix,
         suffix,
         path: document.path.to_owned(),
         workspace: document.workspace.to_owned(),
+        text: text.clone(),
         selected,
         replaced,
         carriage_returns: uses_carriage_returns(text, offset_bytes),
@@ -161,6 +239,32 @@ pub fn gather(
         line_depth: brackets.line_depth,
         closers_wanted: brackets.closers_wanted,
     }
+}
+
+/// What the model sees of the text around the cursor, if secrets must be taken out of it.
+fn shown_of_document(document: &Document, prefix: &str, suffix: &str) -> Option<(String, String)> {
+    if is_secret_file(document.path) {
+        return Some((String::new(), String::new()));
+    }
+    let whole = [prefix, suffix].concat();
+    let found = secrets(&whole);
+    if found.is_empty() {
+        return None;
+    }
+    let (mut before, mut after) = (String::new(), String::new());
+    let mut at = 0;
+    for range in found.iter().chain(std::iter::once(&(whole.len()..whole.len()))) {
+        let plain = at..range.start;
+        before.push_str(&whole[plain.start.min(prefix.len())..plain.end.min(prefix.len())]);
+        after.push_str(&whole[plain.start.max(prefix.len())..plain.end.max(prefix.len())]);
+        if range.start < prefix.len() && !range.is_empty() {
+            before.push_str(HIDDEN);
+        } else if !range.is_empty() {
+            after.push_str(HIDDEN);
+        }
+        at = range.end;
+    }
+    Some((before, after))
 }
 
 /// Where the window begins: at the start of a line, at a place that hardly moves with the cursor.

@@ -9,20 +9,28 @@
 
 mod cut;
 mod decide;
+mod ends;
 mod filters;
 mod finish;
+mod gate;
 mod gather;
-mod languages;
 mod lines;
+mod parse;
 mod render;
 mod scan;
+mod seam;
+mod secrets;
+mod surroundings;
 
 use std::ops::Range;
 
 pub use decide::{Decision, Silence, decide};
 pub use finish::{Finisher, Progress, Suggestion};
+pub use gate::{Features, Gate, Record};
 pub use gather::{Budget, Context, gather};
-pub use render::render;
+pub use render::{Asking, render, render_with};
+pub use secrets::is_secret_file;
+pub use surroundings::{LeftOut, Neighbour, Omission, Origin, Part, Place, RecentEdit, Surroundings};
 
 /// A text that is open in an editor, as far as a suggestion depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +68,8 @@ pub struct Selected {
 pub enum Shape {
     /// The rest of a line that has text after the cursor.
     Line,
+    /// What goes between the cursor and text after it in its line, asked for by hand: maybe several lines.
+    Span,
     /// As many lines as the statement, paragraph or block at the cursor needs.
     Block,
 }

@@ -1,6 +1,6 @@
 //! A small lexical scanner: which brackets are open, and whether a place lies in a string or a comment.
 
-use crate::languages::Language;
+use syntax::Language;
 
 /// Where a scan stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -262,7 +262,7 @@ fn character_literal(inside: &str, close: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::languages::language;
+    use syntax::language;
 
     /// What is open at the end of `text`, and how it stands there.
     fn end(id: &str, text: &str) -> (String, String, Mode) {

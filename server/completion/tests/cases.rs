@@ -11,7 +11,9 @@
 
 use std::path::Path;
 
-use completion::{Budget, Decision, Document, Finisher, Progress, Suggestion, Trigger, decide, gather};
+use completion::{
+    Budget, Decision, Document, Finisher, Progress, Suggestion, Surroundings, Trigger, decide, gather,
+};
 use ropey::Rope;
 
 /// How the generated text is cut into pieces: the outcome must not depend on it.
@@ -117,7 +119,13 @@ fn run(language: &str, case: &Case) -> String {
         Decision::Offer(shape) => shape,
         Decision::Silent(silence) => return format!("silent: {}\n", silence.reason()),
     };
-    let context = gather(&document, offset_bytes, None, &Budget::default());
+    let context = gather(
+        &document,
+        offset_bytes,
+        None,
+        &Surroundings::default(),
+        &Budget::default(),
+    );
     // The last newline belongs to the notation, not to what was generated.
     let generated = case.generated.strip_suffix('\n').unwrap_or(case.generated);
     let outcomes = PIECE_CHARACTERS.map(|characters| {

@@ -50,7 +50,7 @@ fn whoever_asks_gets_one_wherever_there_is_text() {
     for text in ["x = $0 + 1", "re$0turn", "$0return"] {
         assert_eq!(
             at(text, "python", Invoked),
-            Decision::Offer(Shape::Line),
+            Decision::Offer(Shape::Span),
             "{text:?}"
         );
     }
@@ -109,7 +109,7 @@ fn a_selection_must_lie_around_the_cursor_and_in_its_line() {
     let elsewhere = Decision::Silent(Silence::SelectionElsewhere);
     // At the end of `two`.
     let cases = [
-        (4..7, Decision::Offer(Shape::Line)),
+        (4..7, Decision::Offer(Shape::Span)),
         (2..7, elsewhere),
         (8..9, elsewhere),
         (4..99, elsewhere),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use completion::{Budget, Document, Shape, gather, render};
+use completion::{Budget, Document, Shape, Surroundings, gather, render};
 use engine::catalogue::Catalogue;
 use engine::{Request, Segment};
 use expect_test::{Expect, expect, expect_file};
@@ -21,7 +21,13 @@ fn prompt(text: &str, shape: Shape, format: &str) -> Request {
         language: "python",
         workspace: "circles",
     };
-    let context = gather(&document, offset_bytes, None, &Budget::default());
+    let context = gather(
+        &document,
+        offset_bytes,
+        None,
+        &Surroundings::default(),
+        &Budget::default(),
+    );
     render(&context, shape, &Catalogue::builtin().fim[format])
 }
 
@@ -65,7 +71,7 @@ fn nothing_of_a_document_becomes_a_control_token() {
             .prompt
             .iter()
             .filter_map(|s| {
-                if let Segment::Text(text) = s {
+                if let Segment::Text(text) | Segment::Open(text) = s {
                     Some(text.as_str())
                 } else {
                     None
@@ -92,7 +98,7 @@ fn a_line_ends_with_its_line() {
         token <|file_sep|>
         text  "src/<fim_suffix>.py\n"
         token <|fim_prefix|>
-        text  "print("
+        open  "print("
         token <|fim_suffix|>
         text  ")"
         token <|fim_middle|>
@@ -123,9 +129,11 @@ fn window(text: &str, offset_bytes: usize) -> (String, String) {
         &document,
         offset_bytes,
         None,
+        &Surroundings::default(),
         &Budget {
             prefix_tokens_max: 200,
             suffix_tokens_max: 50,
+            context_tokens_max: 0,
         },
     );
     (context.prefix, context.suffix)

@@ -1,10 +1,12 @@
 //! What holds whatever stands in a document and whatever a model writes.
 
 use completion::{
-    Budget, Decision, Document, Finisher, Progress, Selected, Shape, Suggestion, Trigger, decide, gather,
+    Budget, Decision, Document, Finisher, Progress, Selected, Shape, Suggestion, Surroundings, Trigger,
+    decide, gather,
 };
 use proptest::prelude::*;
 use ropey::Rope;
+use syntax::{Limits, Tree};
 
 const LANGUAGES: &[&str] = &[
     "python",
@@ -43,7 +45,13 @@ fn place(text: &str, share: f64) -> usize {
 }
 
 fn finish(document: &Document, offset_bytes: usize, shape: Shape, pieces: &[String]) -> Option<Suggestion> {
-    let context = gather(document, offset_bytes, None, &Budget::default());
+    let context = gather(
+        document,
+        offset_bytes,
+        None,
+        &Surroundings::default(),
+        &Budget::default(),
+    );
     let mut finisher = Finisher::new(&context, shape);
     for piece in pieces {
         if finisher.push(piece) == Progress::Stop {
@@ -60,6 +68,12 @@ fn applied(text: &str, suggestion: &Suggestion) -> String {
         suggestion.text,
         &text[suggestion.range.end..]
     )
+}
+
+/// Whether `text` parses, if its language has a grammar.
+fn parses(id: &str, text: &str) -> bool {
+    let tree = Tree::parse(syntax::language(id), &Rope::from_str(text), &Limits::default());
+    tree.is_none_or(|tree| tree.is_whole())
 }
 
 /// Lines with text, each with where it begins.
@@ -95,7 +109,8 @@ proptest! {
         prop_assert!(!suggestion.text.contains(char::REPLACEMENT_CHARACTER));
         prop_assert_eq!(suggestion.range.start, offset_bytes);
         prop_assert!(!text[suggestion.range.clone()].contains(['\n', '\r']));
-        prop_assert!(shape == Shape::Block || !suggestion.text.contains('\n'));
+        prop_assert!(shape != Shape::Line || !suggestion.text.contains('\n'));
+        prop_assert!(!parses(language, &text) || parses(language, &applied(&text, &suggestion)), "a file breaks");
         let whole_at_once = finish(&document, offset_bytes, shape, std::slice::from_ref(&generated));
         prop_assert_eq!(whole_at_once.as_ref(), Some(&suggestion), "the pieces matter");
 
@@ -123,7 +138,7 @@ proptest! {
         for selected in [None, Some(&selected)] {
             for trigger in [Trigger::Invoked, Trigger::Automatic] {
                 let decision = decide(&document, offset_bytes, trigger, selected);
-                let context = gather(&document, offset_bytes, selected, &Budget::for_context(64));
+                let context = gather(&document, offset_bytes, selected, &Surroundings::default(), &Budget::for_context(64));
                 let mut finisher = Finisher::new(&context, Shape::Block);
                 finisher.push("text");
                 finisher.length_reached();
@@ -144,7 +159,7 @@ proptest! {
         let rope = Rope::from_str(&text);
         let document = Document { text: &rope, path: "a", language: "rust", workspace: "w" };
         let offset_bytes = place(&text, share);
-        let context = gather(&document, offset_bytes, None, &Budget { prefix_tokens_max: 4, suffix_tokens_max: 3 });
+        let context = gather(&document, offset_bytes, None, &Surroundings::default(), &Budget { prefix_tokens_max: 4, suffix_tokens_max: 3, context_tokens_max: 0 });
         prop_assert!(context.prefix.len() <= 12 && context.suffix.len() <= 9);
         let plain = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
         prop_assert!(plain(&text[..offset_bytes]).ends_with(&context.prefix));

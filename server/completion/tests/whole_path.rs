@@ -1,7 +1,7 @@
 //! The four steps together, on a scripted engine.
 
 use completion::{
-    Budget, Decision, Document, Finisher, Selected, Suggestion, Trigger, decide, gather, render,
+    Budget, Decision, Document, Finisher, Selected, Suggestion, Surroundings, Trigger, decide, gather, render,
 };
 use engine::catalogue::Catalogue;
 use engine::scripted::{Script, ScriptedEngine};
@@ -19,7 +19,13 @@ fn complete(text: &str, selected: Option<&Selected>, tokens: &[&str]) -> Option<
     let Decision::Offer(shape) = decide(&document, offset_bytes, Trigger::Automatic, selected) else {
         return None;
     };
-    let context = gather(&document, offset_bytes, selected, &Budget::default());
+    let context = gather(
+        &document,
+        offset_bytes,
+        selected,
+        &Surroundings::default(),
+        &Budget::default(),
+    );
     let catalogue = Catalogue::builtin();
     let request = render(&context, shape, &catalogue.fim["qwen"]);
     let engine = ScriptedEngine::new(Script::always(tokens));

@@ -1,15 +1,17 @@
-//! What the scanner must know of a language: comments, quotes, what closes a block. Data, in `languages.toml`.
+//! What is known of a language: comments, quotes, what closes a block, its grammar. Data, in `languages.toml`.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// What the scanner must know of a language.
+/// What is known of a language.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Language {
     /// Names that LSP gives the languages that this entry describes; none: all others.
     pub ids: Vec<String>,
+    /// The grammar that parses it, if there is one: a name in `queries/`.
+    pub grammar: Option<String>,
     /// What begins a comment that ends with its line.
     pub line_comments: Vec<String>,
     /// What begins and ends a longer comment.
@@ -43,6 +45,7 @@ impl Default for Marks {
 
 impl Language {
     /// Whether a bracket, string or comment may begin with `byte`.
+    #[must_use]
     pub fn is_mark(&self, byte: u8) -> bool {
         self.marks.0[usize::from(byte)]
     }
@@ -83,6 +86,7 @@ pub struct Quotes {
 
 impl Quotes {
     /// What ends the string.
+    #[must_use]
     pub fn close(&self) -> &str {
         self.close.as_deref().unwrap_or(&self.open)
     }
@@ -100,7 +104,7 @@ struct Table {
 
 static TABLE: LazyLock<Table> =
     LazyLock::new(
-        || match toml::from_str::<Table>(include_str!("../languages.toml")) {
+        || match toml::from_str::<Table>(include_str!("../../../grammars/languages.toml")) {
             Ok(mut table) => {
                 table.language.iter_mut().for_each(Language::gather_marks);
                 table
@@ -111,6 +115,7 @@ static TABLE: LazyLock<Table> =
     );
 
 /// What is known of the language called `id`; for an unknown one, what most languages share.
+#[must_use]
 pub fn language(id: &str) -> &'static Language {
     static DEFAULT: LazyLock<Language> = LazyLock::new(Language::default);
     let named = TABLE
@@ -125,6 +130,16 @@ pub fn language(id: &str) -> &'static Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammars::grammar;
+
+    #[test]
+    fn every_grammar_that_a_language_names_is_built_in() {
+        for language in &TABLE.language {
+            if let Some(name) = &language.grammar {
+                assert!(grammar(name).is_some(), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn every_name_stands_once_and_one_entry_is_for_all_others() {

@@ -1,0 +1,2 @@
+(rule_set (selectors) @name (block) @body) @definition
+(import_statement) @import

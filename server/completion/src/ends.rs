@@ -1,0 +1,199 @@
+//! Which of the places where a generation could end is the right one: the first that leaves a file that parses.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+
+use crate::cut::{LINES_MAX, cut};
+use crate::lines::{indentation, is_blank, is_word, letters};
+use crate::parse::Sketch;
+use crate::seam::{joints, seam};
+use crate::{Context, Shape};
+
+/// Places to join what follows the cursor that are tried when no line ends as it does.
+const JOINTS_MAX: usize = 12;
+
+/// Where a generation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// After so many bytes, by the shape of the lines.
+    Lines(usize),
+    /// After so many bytes, where what follows the cursor goes on with it.
+    Joined(usize),
+}
+
+impl End {
+    /// Bytes of what was generated up to the end.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Lines(bytes) | Self::Joined(bytes) => bytes,
+        }
+    }
+}
+
+/// Finds the end, asking the syntax where the lines alone do not tell.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// The document, once it has been parsed; nothing inside if it cannot be.
+    sketch: OnceCell<Option<Sketch>>,
+    /// What the parser said of the ends so far, by their bytes: a text only grows.
+    said: RefCell<BTreeMap<usize, Option<bool>>>,
+}
+
+impl Ends {
+    /// The document with its cursor, if it can be parsed. Parsed when first asked for, which is while the
+    /// engine generates anyway.
+    pub fn sketch(&self, context: &Context) -> Option<&Sketch> {
+        self.sketch.get_or_init(|| Sketch::new(context)).as_ref()
+    }
+
+    /// Whether the document parses with all that is selected and `text`; nothing if it cannot be said.
+    pub fn parses(&self, context: &Context, text: &str, covered_bytes: usize) -> Option<bool> {
+        let inserted = [context.selected.as_str(), text].concat();
+        self.sketch(context)?.parses_with(&inserted, covered_bytes)
+    }
+
+    /// Where `generated` ends, once that is certain; with `ended` nothing more will follow it.
+    pub fn find(&self, context: &Context, shape: Shape, generated: &str, ended: bool) -> Option<End> {
+        match shape {
+            Shape::Line => cut(context, shape, generated, ended).end.map(End::Lines),
+            Shape::Span => self.span(context, generated, ended),
+            Shape::Block => self.block(context, generated, ended).map(End::Lines),
+        }
+    }
+
+    /// Where the lines end; if that leaves a file broken which a later line mends, there.
+    fn block(&self, context: &Context, generated: &str, ended: bool) -> Option<usize> {
+        let first = cut(context, Shape::Block, generated, ended).end?;
+        if first == 0 || self.fits(context, generated, first) != Some(false) {
+            return Some(first);
+        }
+        let outermost = outermost_columns(context);
+        let mut last_end = first;
+        let mut lines = generated[..first].matches('\n').count() + 1;
+        let Some(break_bytes) = generated[first..].find('\n') else {
+            return ended.then_some(first);
+        };
+        let mut start = first + break_bytes + 1;
+        while lines < LINES_MAX {
+            let Some((line, next_start)) = whole_line(generated, start, ended) else {
+                return ended.then_some(first);
+            };
+            lines += 1;
+            if !is_blank(line) {
+                if context.next_line().is_some_and(|next| says_the_same(line, next)) {
+                    let fits = self.fits(context, generated, last_end) != Some(false);
+                    return Some(if fits { last_end } else { first });
+                }
+                if indentation(line) < outermost {
+                    return Some(first);
+                }
+                last_end = start + line.trim_end().len();
+                if self.fits(context, generated, last_end) == Some(true) {
+                    return Some(last_end);
+                }
+            }
+            start = next_start;
+        }
+        Some(first)
+    }
+
+    /// Where the text after the cursor goes on with what was generated.
+    fn span(&self, context: &Context, generated: &str, ended: bool) -> Option<End> {
+        let rest = context.line_after().trim_end();
+        let closes = rest
+            .chars()
+            .all(|one| !is_word(one) && !OPENS_MORE.contains(&one));
+        let outermost = outermost_columns(context);
+        let mut start = 0;
+        let mut likely = None;
+        for index in 0..LINES_MAX {
+            let Some((line, next_start)) = whole_line(generated, start, ended) else {
+                if ended {
+                    break;
+                }
+                return None;
+            };
+            if index > 0 && !is_blank(line) && indentation(line) < outermost {
+                return Some(self.span_at_last(context, generated, likely, false));
+            }
+            if let Some(at) = seam(line, rest).map(|at| start + at) {
+                let says_more = !is_blank(&generated[..at]);
+                if says_more && self.fits(context, generated, at) != Some(false) {
+                    if closes || rest.contains(is_word) {
+                        return Some(End::Joined(at));
+                    }
+                    // What many a line ends with joins for certain only if the next lines are the same too.
+                    likely = likely.or(Some(at));
+                    let next = whole_line(generated, next_start, ended).map(|(line, _)| line);
+                    match (next, context.next_line()) {
+                        (Some(line), Some(next)) if says_the_same(line, next) => {
+                            return Some(End::Joined(at));
+                        }
+                        (None, _) if !ended => return None,
+                        _ => {}
+                    }
+                }
+            }
+            if index == 0 && closes && self.fits(context, generated, line.len()) != Some(false) {
+                return Some(End::Lines(line.trim_end().len()));
+            }
+            start = next_start;
+        }
+        Some(self.span_at_last(context, generated, likely, ended))
+    }
+
+    /// Where a span ends of which no line ends as the cursor's does.
+    fn span_at_last(&self, context: &Context, generated: &str, likely: Option<usize>, ended: bool) -> End {
+        if let Some(at) = likely {
+            return End::Joined(at);
+        }
+        let whole = generated.trim_end_matches('\n').len();
+        if ended && whole > 0 && self.fits(context, generated, whole) == Some(true) {
+            return End::Joined(whole);
+        }
+        let joints = joints(generated, context.suffix.trim_end());
+        let joint = joints
+            .into_iter()
+            .take(JOINTS_MAX)
+            .find(|&at| !is_blank(&generated[..at]) && self.fits(context, generated, at) == Some(true));
+        let line = generated.find('\n').unwrap_or(generated.len());
+        joint.map_or(End::Lines(line), End::Joined)
+    }
+
+    /// Whether the document parses with the first `bytes` of `generated`.
+    fn fits(&self, context: &Context, generated: &str, bytes: usize) -> Option<bool> {
+        if let Some(&said) = self.said.borrow().get(&bytes) {
+            return said;
+        }
+        let said = self.parses(context, &generated[..bytes], 0);
+        self.said.borrow_mut().insert(bytes, said);
+        said
+    }
+}
+
+/// Marks at the end of a line after which the next one belongs to it.
+const OPENS_MORE: &[char] = &[
+    ':', '{', '(', '[', '=', '+', '-', '*', '/', '|', '&', '.', '<', '\\',
+];
+
+/// The columns to the left of which nothing belongs between the lines around the cursor.
+fn outermost_columns(context: &Context) -> usize {
+    let here = indentation(context.line_before());
+    context.next_line().map_or(0, |next| indentation(next).min(here))
+}
+
+/// The line of `text` at `start` and where the next begins, if the line is whole.
+fn whole_line(text: &str, start: usize, ended: bool) -> Option<(&str, usize)> {
+    let rest = text.get(start..)?;
+    match rest.find('\n') {
+        Some(length) => Some((&rest[..length], start + length + 1)),
+        None if ended && !rest.is_empty() => Some((rest, text.len() + 1)),
+        None => None,
+    }
+}
+
+/// Whether the two lines are the same but for white space, and say something.
+fn says_the_same(one: &str, other: &str) -> bool {
+    let visible = |text: &str| -> String { text.chars().filter(|one| !one.is_whitespace()).collect() };
+    letters(one) > 0 && visible(one) == visible(other)
+}

@@ -1,0 +1,311 @@
+//! What must never enter a prompt: files that hold secrets, and secrets in the midst of other text.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What stands in a prompt instead of a secret.
+pub const HIDDEN: &str = "REDACTED";
+
+/// Bits to a character from which a quoted value looks drawn by lot.
+const ENTROPY_BITS_MIN: f32 = 3.2;
+
+/// Names of files whose whole content is secret.
+const FILE_NAMES: &[&str] = &[
+    ".env",
+    ".envrc",
+    ".htpasswd",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".pypirc",
+    "credentials",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_rsa",
+    "kubeconfig",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+];
+
+/// How the names of such files end.
+const FILE_ENDINGS: &[&str] = &[
+    ".jks",
+    ".kdbx",
+    ".key",
+    ".keystore",
+    ".ovpn",
+    ".p12",
+    ".pem",
+    ".pfx",
+    ".ppk",
+];
+
+/// How the names of files end that show what a secret one looks like.
+const SAMPLE_ENDINGS: &[&str] = &[".example", ".sample", ".template", ".dist"];
+
+/// Whether the file at `path` holds secrets, judged by its name.
+#[must_use]
+pub fn is_secret_file(path: &str) -> bool {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_lowercase();
+    if SAMPLE_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        return false;
+    }
+    let is_environment = name.starts_with(".env.") || (name.ends_with(".env") && name != ".env");
+    FILE_NAMES.contains(&name.as_str())
+        || is_environment
+        || FILE_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Keys that cannot be mistaken for anything else: by how they begin, and how long they are.
+const KEYS: &str = r"(?x)
+    \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
+  | \bgh[opusr]_[A-Za-z0-9]{36,}
+  | \bgithub_pat_[A-Za-z0-9_]{22,}
+  | \bglpat-[A-Za-z0-9_-]{20,}
+  | \bxox[abeoprs]-[A-Za-z0-9-]{10,}
+  | \b(?:sk|rk|pk)_live_[A-Za-z0-9]{16,}
+  | \bsk-(?:[A-Za-z]+-)*[A-Za-z0-9_]*[0-9][A-Za-z0-9_-]{19,}
+  | \bAIza[A-Za-z0-9_-]{35}
+  | \bya29\.[A-Za-z0-9_-]{20,}
+  | \bnpm_[A-Za-z0-9]{36}
+  | \bpypi-AgE[A-Za-z0-9_-]{50,}
+  | \bhf_[A-Za-z0-9]{30,}
+  | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
+  | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
+";
+
+/// A value that is said to be secret: its name, and what stands in quotes after it.
+const NAMED: &str = r#"(?i)(?:passw(?:or)?d|secret|token|api_?-?key|access_?-?key|private_?-?key|auth_?-?key)[a-z0-9_]*["']?\s*(?:[:=]|=>|:=)\s*["']([^"'\s]{12,})["']"#;
+
+/// A password in the address of a service.
+const ADDRESS: &str = r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@'\x22]+:([^\s:/@'\x22]{3,})@";
+
+/// The beginning and the end of a private key.
+const PEM_BEGIN: &str = r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----";
+const PEM_END: &str = r"-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----";
+
+struct Patterns {
+    keys: Regex,
+    named: Regex,
+    address: Regex,
+    pem_begin: Regex,
+    pem_end: Regex,
+}
+
+/// The patterns are part of the program and the tests use every one.
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
+    Some(Patterns {
+        keys: Regex::new(KEYS).ok()?,
+        named: Regex::new(NAMED).ok()?,
+        address: Regex::new(ADDRESS).ok()?,
+        pem_begin: Regex::new(PEM_BEGIN).ok()?,
+        pem_end: Regex::new(PEM_END).ok()?,
+    })
+});
+
+/// Where secrets stand in `text`, in order and apart from one another.
+#[must_use]
+pub fn secrets(text: &str) -> Vec<Range<usize>> {
+    let Some(patterns) = PATTERNS.as_ref() else {
+        // Without patterns nothing can be shown to be harmless.
+        return std::iter::once(0..text.len())
+            .filter(|all| !all.is_empty())
+            .collect();
+    };
+    let mut found: Vec<Range<usize>> = patterns.keys.find_iter(text).map(|key| key.range()).collect();
+    let values = patterns
+        .named
+        .captures_iter(text)
+        .filter_map(|found| found.get(1));
+    found.extend(
+        values
+            .filter(|value| looks_drawn(value.as_str()))
+            .map(|value| value.range()),
+    );
+    let passwords = patterns
+        .address
+        .captures_iter(text)
+        .filter_map(|found| found.get(1));
+    found.extend(
+        passwords
+            .filter(|password| !is_placeholder(password.as_str()))
+            .map(|password| password.range()),
+    );
+    found.extend(private_keys(patterns, text));
+    found.sort_by_key(|range| range.start);
+    found.dedup_by(|next, last| {
+        let overlaps = next.start <= last.end;
+        if overlaps {
+            last.end = last.end.max(next.end);
+        }
+        overlaps
+    });
+    found
+}
+
+/// `text` without its secrets, and whether it had any.
+#[must_use]
+pub fn without_secrets(text: &str) -> (String, bool) {
+    let found = secrets(text);
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    for range in &found {
+        shown.push_str(&text[at..range.start]);
+        shown.push_str(HIDDEN);
+        at = range.end;
+    }
+    shown.push_str(&text[at..]);
+    (shown, !found.is_empty())
+}
+
+/// The insides of private keys; one whose beginning or end is not in the text reaches to the text's.
+fn private_keys(patterns: &Patterns, text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    if let Some(end) = patterns.pem_end.find(text) {
+        let begins_before = patterns
+            .pem_begin
+            .find(text)
+            .is_some_and(|begin| begin.start() < end.start());
+        if !begins_before {
+            found.push(0..end.start());
+            at = end.end();
+        }
+    }
+    while let Some(begin) = patterns.pem_begin.find_at(text, at) {
+        let end = patterns.pem_end.find_at(text, begin.end());
+        let inside = begin.end()..end.map_or(text.len(), |end| end.start());
+        at = end.map_or(text.len(), |end| end.end());
+        if !inside.is_empty() {
+            found.push(inside);
+        }
+    }
+    found
+}
+
+/// Whether `value` looks drawn by lot: letters and digits mixed, and no word, path or placeholder.
+fn looks_drawn(value: &str) -> bool {
+    let has_digit = value.contains(|one: char| one.is_ascii_digit());
+    let has_letter = value.contains(|one: char| one.is_ascii_alphabetic());
+    has_digit && has_letter && !is_placeholder(value) && entropy_bits(value) >= ENTROPY_BITS_MIN
+}
+
+/// Whether `value` stands for another that is filled in later.
+fn is_placeholder(value: &str) -> bool {
+    let lower = value.to_lowercase();
+    let marks = ["${", "{{", "<", "{", "$", "%", "..."];
+    let words = [
+        "example",
+        "placeholder",
+        "password",
+        "changeme",
+        "your",
+        "xxx",
+        "***",
+        "redacted",
+    ];
+    marks.iter().any(|mark| value.contains(mark)) || words.iter().any(|word| lower.contains(word))
+}
+
+/// Bits that one character of `value` tells, by how often each occurs in it.
+fn entropy_bits(value: &str) -> f32 {
+    let mut counts = std::collections::BTreeMap::new();
+    for character in value.chars() {
+        *counts.entry(character).or_insert(0.0_f32) += 1.0;
+    }
+    let all: f32 = counts.values().sum();
+    counts
+        .values()
+        .map(|count| -(count / all) * (count / all).log2())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_secrets_are_known_by_name() {
+        let secret = [
+            ".env",
+            "a/.env.local",
+            "deploy/prod.env",
+            "x/server.pem",
+            "ID_RSA",
+            "k.p12",
+            ".aws/credentials",
+        ];
+        let plain = [
+            ".env.example",
+            "src/env.rs",
+            "environment.py",
+            "keys.rs",
+            "key.ts",
+            "secrets.rs",
+            "tokenizer.json",
+        ];
+        for path in secret {
+            assert!(is_secret_file(path), "{path}");
+        }
+        for path in plain {
+            assert!(!is_secret_file(path), "{path}");
+        }
+    }
+
+    /// In parts, so that no scanner takes this file for a leak.
+    #[test]
+    fn secrets_are_taken_out_of_text() {
+        let body = "0123456789abcdefGHIJKLMNOPqrstuvwxyz";
+        let cases = [
+            format!("key = {}{}", "AKIA", "IOSFODNN7ABCDEFG"),
+            format!("t: gh{}{body}", "p_"),
+            format!(
+                "Bearer ey{}.eyJ{}.{}",
+                "JhbGciOiJIUzI1", "zdWIiOiIxMjM0", "SflKxwRJSMeKKF2"
+            ),
+            format!("api_key = \"{}\"", "9f8a7b6c5d4e3f2a1b0c"),
+            format!("\"clientSecret\": \"{}\"", "Zx81kQpL02mNvB7t"),
+            format!("postgres://admin:{}@db/x", "hunter2z"),
+            format!("s{}{}", "k-proj-", "a8".repeat(16)),
+            format!("-----BEGIN RSA {} KEY-----\nMIIE\nabc\n", "PRIVATE"),
+            format!("MIIE\n-----END {} KEY-----\n", "PRIVATE"),
+        ];
+        for case in cases {
+            let (shown, had) = without_secrets(&case);
+            assert!(had && shown.contains(HIDDEN), "{case}");
+            assert_eq!(
+                without_secrets(&shown).0,
+                shown,
+                "{case}: nothing is hidden twice"
+            );
+        }
+    }
+
+    #[test]
+    fn ordinary_code_holds_none() {
+        let cases = [
+            "let token = lexer.next_token();",
+            "password = input(\"Password: \")",
+            "const API_KEY = process.env.API_KEY_PRODUCTION;",
+            "token: \"${{ secrets.GITHUB_TOKEN }}\"",
+            "secret = \"change-me-please\"",
+            "api_key = os.environ[\"OPENAI_API_KEY_2\"]",
+            "sha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+            "assert_eq!(tokens[\"identifier\"], 12);",
+            "http://localhost:8080/a@b",
+            "git@github.example:owner/repository.git",
+            "sk-learn and sk-means-clustering-with-many-words",
+            "token_type = 'access-token-type-bearer'",
+            "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+            "password = 'password1234567'",
+        ];
+        for case in cases {
+            assert_eq!(secrets(case), Vec::<Range<usize>>::new(), "{case}");
+        }
+    }
+}
