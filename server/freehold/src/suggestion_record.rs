@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use completion::Record;
 use host::Host;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -127,8 +128,17 @@ pub fn gate(host: &dyn Host, paths: &Paths) -> Gate {
     }
 }
 
-fn learn(_lines: Vec<Line>) -> Gate {
-    Gate::default()
+fn learn(lines: Vec<Line>) -> Gate {
+    let records: Vec<Record> = lines
+        .into_iter()
+        .filter_map(|line| {
+            Some(Record {
+                features: line.features?,
+                accepted: line.verdict != Verdict::Rejected,
+            })
+        })
+        .collect();
+    Gate::learn(&records)
 }
 
 fn digest(text: &str) -> String {

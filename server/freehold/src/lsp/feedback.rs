@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use completion::Features;
 use serde::{Deserialize, Serialize};
 
 use super::around::{Around, Offer};
-use super::event::Features;
 use super::generation::GenerationId;
 
 /// Shown for less, a suggestion was hardly read; that something else was typed says nothing of it.

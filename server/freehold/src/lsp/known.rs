@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use completion::Features;
+
 use super::around::{Around, Fit, Offer};
-use super::event::Features;
 use super::generation::GenerationId;
 
 /// Suggestions kept for a document.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use completion::Neighbour;
 use text::{Change, Document, Encoding};
 use tokio::sync::oneshot;
 
@@ -68,6 +69,8 @@ struct OpenDocument {
     /// Whether the user keeps it from the model; nothing until that was looked up.
     excluded: Option<bool>,
     known: Known,
+    /// The document as others are shown it.
+    neighbour: Neighbour,
     /// Where the last question was about, in bytes.
     last_offset: usize,
     touched: u64,
@@ -179,8 +182,10 @@ impl Session {
         let home = folders::home(&uri, &self.folders);
         let whole = folders::scheme(&uri) != NOTEBOOK_CELL;
         self.touches += 1;
+        let neighbour = Neighbour::new(&home.path, language, document.text().clone());
         let open = OpenDocument {
             document,
+            neighbour,
             language: language.into(),
             path: home.path.into(),
             workspace: home.workspace.into(),
@@ -241,6 +246,7 @@ impl Session {
                 inserted += change.text.chars().count();
             }
         }
+        open.renew_neighbour();
         let text = open.document.text();
         let cursors: Vec<Around> = cursors
             .into_iter()
@@ -260,6 +266,7 @@ impl Session {
             let home = folders::home(uri, &self.folders);
             open.path = home.path.into();
             open.workspace = home.workspace.into();
+            open.renew_neighbour();
         }
         self.examine_all(effects);
     }
@@ -350,6 +357,13 @@ impl Session {
         } else {
             status
         }
+    }
+}
+
+impl OpenDocument {
+    /// What was found in the document for others holds no more.
+    fn renew_neighbour(&mut self) {
+        self.neighbour = Neighbour::new(&self.path, &self.language, self.document.text().clone());
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use completion::{
-    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger, decide, gather, render,
+    Budget, Decision, Document, Finisher, Progress, Shape, Suggestion, Surroundings, Trigger, decide, gather,
+    render,
 };
 use engine::{Description, Engine, Event, Request, StopReason, Usage};
 use host::{Clock, Host, RealHost};
@@ -230,7 +231,7 @@ fn prompt(
         )
     })?;
     let budget = Budget::for_context(description.context_tokens);
-    let context = gather(document, offset_bytes, None, &budget);
+    let context = gather(document, offset_bytes, None, &Surroundings::default(), &budget);
     let request = render(&context, shape, format);
     Ok((context, request, description))
 }

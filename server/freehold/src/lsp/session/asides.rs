@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::Trigger;
+use completion::{Place, RecentEdit, Surroundings, Trigger};
 use serde_json::Value;
 use text::Position;
 use tokio::sync::oneshot;
 
 use super::{OpenDocument, Session};
 use crate::lsp::around::Around;
-use crate::lsp::event::{
-    Configuration, Effect, Job, Neighbour, Place, RecentEdit, Surroundings, Timer,
-};
+use crate::lsp::event::{Configuration, Effect, Job, Timer};
 use crate::lsp::feedback::{After, Judged, Shown};
 use crate::lsp::generation::Purpose;
 use crate::lsp::source::Source;
@@ -169,11 +167,10 @@ impl Session {
         let mut others: Vec<&&OpenDocument> =
             paths.iter().filter(|(other, _)| **other != uri).map(|(_, open)| open).collect();
         others.sort_by_key(|open| std::cmp::Reverse(open.touched));
-        let documents = others.into_iter().take(NEIGHBOURS_MAX).map(|open| Neighbour {
-            path: open.path.to_string(),
-            language: open.language.to_string(),
-            text: open.document.text().clone(),
-        });
+        let documents = others
+            .into_iter()
+            .take(NEIGHBOURS_MAX)
+            .map(|open| open.neighbour.clone());
         let places = self.trail.places().filter_map(|place| {
             Some(Place {
                 path: paths.get(place.uri.as_str())?.path.to_string(),

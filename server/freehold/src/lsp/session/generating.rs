@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Suggestion, Trigger};
+use completion::{Features, Suggestion, Trigger};
 
 use super::Session;
 use super::questions::Step;
 use crate::lsp::around::{Around, Offer, Stream};
-use crate::lsp::event::{Effect, Features, Job, Outcome, RequestId, Task, Timer};
+use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
 use crate::lsp::source::Source;
 
