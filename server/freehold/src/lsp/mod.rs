@@ -27,6 +27,7 @@ mod options;
 mod pacing;
 mod program;
 pub mod prompt_view;
+mod scopes;
 mod session;
 mod source;
 mod status;

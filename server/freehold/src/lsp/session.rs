@@ -231,9 +231,9 @@ impl Session {
         let mut inserted = 0;
         for change in changes {
             let before = open.document.text().clone();
-            let start = change.range.map(|range| {
-                text::offset(&before, range.start.min(range.end), self.encoding)
-            });
+            let start = change
+                .range
+                .map(|range| text::offset(&before, range.start.min(range.end), self.encoding));
             open.document
                 .apply(version, std::slice::from_ref(change), self.encoding);
             if let (Some(start), Some(range)) = (start, change.range) {

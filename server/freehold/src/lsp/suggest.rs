@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Asking, Budget, Context, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger};
+use completion::{
+    Asking, Budget, Context, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger,
+};
 use engine::{Description, Engine, Event as EngineEvent, Failure, Lane, Request, Reuse, State, StopReason};
 use tokio::sync::mpsc;
 
 use super::event::{Configuration, Event, Events, Job, Outcome};
 use super::generation::Purpose;
+use super::scopes;
 
 /// What there is to ask the engine.
 pub struct Prepared {
@@ -63,8 +66,15 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
                 if progress == Progress::Stop {
                     break;
                 }
-                let lines = text.contains('\n').then(|| whole_lines(&finisher, trigger, &configuration)).flatten();
-                events.push(Event::Streamed { id, piece: text, lines });
+                let lines = text
+                    .contains('\n')
+                    .then(|| whole_lines(&finisher, trigger, &configuration))
+                    .flatten();
+                events.push(Event::Streamed {
+                    id,
+                    piece: text,
+                    lines,
+                });
             }
             EngineEvent::Done { reason, .. } => {
                 if reason == StopReason::Length {
@@ -125,6 +135,13 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
             return Err(Outcome::Silent);
         }
     };
+    let settings = &job.configuration.completion;
+    if job.trigger == Trigger::Automatic
+        && job.purpose != Purpose::Warm
+        && scopes::is_off(&document, job.offset, &settings.scopes_off)
+    {
+        return Err(Outcome::Silent);
+    }
     let description = job.engine.description();
     let Some(format) = &description.fim else {
         return Err(match job.engine.state() {
@@ -132,7 +149,6 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
             State::Loading { .. } | State::Ready => Outcome::CannotInfill,
         });
     };
-    let settings = &job.configuration.completion;
     let budget = budget(description.context_tokens, settings.prompt_tokens_max);
     let context = completion::gather(&document, job.offset, selected, &job.surroundings, &budget);
     let asking = Asking {
@@ -169,7 +185,9 @@ pub fn budget(context_tokens: u32, prompt_tokens_max: u32) -> Budget {
     let fitting = Budget::for_context(context_tokens);
     let suffix_tokens_max = fitting.suffix_tokens_max.min(prompt_tokens_max / 4);
     Budget {
-        prefix_tokens_max: fitting.prefix_tokens_max.min(prompt_tokens_max - suffix_tokens_max),
+        prefix_tokens_max: fitting
+            .prefix_tokens_max
+            .min(prompt_tokens_max - suffix_tokens_max),
         suffix_tokens_max,
         ..fitting
     }

@@ -122,7 +122,9 @@ impl Session {
 
     /// Takes in whether the document `uri` is kept from the model.
     pub(super) fn examined(&mut self, uri: &str, excluded: bool, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get_mut(uri) else { return };
+        let Some(open) = self.documents.get_mut(uri) else {
+            return;
+        };
         open.excluded = Some(excluded);
         if excluded {
             self.end_in(uri, effects);
@@ -130,13 +132,6 @@ impl Session {
         } else {
             self.proceed_waiting(now, effects);
         }
-    }
-
-    /// Whether the user wants nothing unasked in the kind of text at `offset` of `document`.
-    pub(super) fn is_scope_off(&self, document: &OpenDocument, offset: usize) -> bool {
-        let off = &self.configuration.completion.scopes_off;
-        let _later = (document, offset);
-        !off.is_empty() && false
     }
 
     /// Offers nothing unasked for so many minutes; for none, ends that.
@@ -164,8 +159,11 @@ impl Session {
             .filter(|(_, open)| visible(open))
             .map(|(uri, open)| (uri.as_str(), open))
             .collect();
-        let mut others: Vec<&&OpenDocument> =
-            paths.iter().filter(|(other, _)| **other != uri).map(|(_, open)| open).collect();
+        let mut others: Vec<&&OpenDocument> = paths
+            .iter()
+            .filter(|(other, _)| **other != uri)
+            .map(|(_, open)| open)
+            .collect();
         others.sort_by_key(|open| std::cmp::Reverse(open.touched));
         let documents = others
             .into_iter()
@@ -207,10 +205,16 @@ impl Session {
             return refuse(answer, "the document is not open");
         };
         if !open.whole || open.excluded != Some(false) {
-            return refuse(answer, "the document is kept from the model, by you or by an ignore file");
+            return refuse(
+                answer,
+                "the document is kept from the model, by you or by an ignore file",
+            );
         }
         let Source::Found(found) = &self.source else {
-            return refuse(answer, "the engine is not there yet, and the prompt depends on its model");
+            return refuse(
+                answer,
+                "the engine is not there yet, and the prompt depends on its model",
+            );
         };
         let text = open.document.text().clone();
         let job = Job {

@@ -56,7 +56,10 @@ impl Idle {
 
     /// Has the session woken when the next thing is due.
     pub fn arm(&mut self, now: Duration, last_key: Option<Duration>, effects: &mut Vec<Effect>) {
-        let fresh = self.fresh.as_ref().map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
+        let fresh = self
+            .fresh
+            .as_ref()
+            .map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
         let warm = self.warm.as_ref().map(|(_, due)| *due);
         let prefetch = self.prefetch.as_ref().map(|prefetch| prefetch.due);
         let Some(due) = [fresh, warm, prefetch].into_iter().flatten().min() else {
@@ -109,20 +112,30 @@ impl Session {
         if self.idle.armed.is_some_and(|armed| armed <= now) {
             self.idle.armed = None;
         }
-        let busy = self.generations.values().any(|generation| generation.purpose == Purpose::Ask);
+        let busy = self
+            .generations
+            .values()
+            .any(|generation| generation.purpose == Purpose::Ask);
         let found = matches!(self.source, Source::Found(_));
         if !found {
             // The timer is set again once the engine is there.
             return;
         }
         let due = |at: Duration| at <= now;
-        if self.idle.prefetch.as_ref().is_some_and(|prefetch| due(prefetch.due))
+        if self
+            .idle
+            .prefetch
+            .as_ref()
+            .is_some_and(|prefetch| due(prefetch.due))
             && let Some(prefetch) = self.idle.prefetch.take()
             && !busy
         {
             self.prefetch(&prefetch, now, effects);
         }
-        let rested = self.pacing.last_key().is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
+        let rested = self
+            .pacing
+            .last_key()
+            .is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
         if rested
             && !busy
             && let Some(uri) = self.idle.fresh.take()
@@ -134,7 +147,10 @@ impl Session {
             && let Some((uri, _)) = self.idle.warm.take()
             && !busy
         {
-            let length = self.documents.get(&uri).map_or(0, |open| open.document.text().len_bytes());
+            let length = self
+                .documents
+                .get(&uri)
+                .map_or(0, |open| open.document.text().len_bytes());
             if length <= WARM_BYTES_MAX {
                 self.warm(&uri, length, now, effects);
             }
@@ -146,7 +162,9 @@ impl Session {
 
     /// Asks for what comes after a suggestion, should it be accepted.
     fn prefetch(&mut self, prefetch: &Prefetch, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get(&prefetch.uri) else { return };
+        let Some(open) = self.documents.get(&prefetch.uri) else {
+            return;
+        };
         if open.document.version() != prefetch.version {
             return;
         }
@@ -181,7 +199,9 @@ impl Session {
 
     /// Has the prompt at `offset` of the document `uri` evaluated from its start.
     fn warm(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get(uri) else { return };
+        let Some(open) = self.documents.get(uri) else {
+            return;
+        };
         if !open.whole || open.excluded != Some(false) || !self.options.allow(&open.language) {
             return;
         }

@@ -59,7 +59,9 @@ impl Session {
         }
         let (id, uri) = (question.id, question.uri.clone());
         self.give_way(&uri, effects);
-        let Some(open) = self.understand(question, now) else { return };
+        let Some(open) = self.understand(question, now) else {
+            return;
+        };
         self.leave_shown_elsewhere(&uri, &open.around, now, effects);
         let found = self.known(&uri, &open.around, now);
         if self.is_enough(&found, trigger) {
@@ -190,7 +192,7 @@ impl Session {
             tracing::debug!("no suggestion: {}", silence.reason());
             return true;
         }
-        open.trigger == Trigger::Automatic && self.is_scope_off(document, open.offset)
+        false
     }
 
     /// Goes on with a question whose pause is over.
@@ -268,7 +270,10 @@ impl Session {
         let goes_on = |shown: &Shown| shown.id == hit.id && shown.uri == open.uri && shown.fits();
         if !self.shown.as_ref().is_some_and(goes_on) {
             self.replace_shown(now, effects);
-            let language = self.documents.get(&open.uri).map(|document| document.language.clone());
+            let language = self
+                .documents
+                .get(&open.uri)
+                .map(|document| document.language.clone());
             self.shown = Some(Shown::new(
                 &open.uri,
                 language.as_deref().unwrap_or_default(),

@@ -47,7 +47,10 @@ impl Typist {
         let before = &self.text[..at];
         let line = before.matches('\n').count();
         let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-        (u32::try_from(line).expect("small"), u32::try_from(column).expect("small"))
+        (
+            u32::try_from(line).expect("small"),
+            u32::try_from(column).expect("small"),
+        )
     }
 
     async fn replace(&mut self, start: usize, end: usize, text: &str) {
@@ -262,7 +265,10 @@ async fn who_waits_is_shown_the_first_line_as_soon_as_it_is_whole() {
     tokio::time::sleep(Duration::from_millis(400)).await;
     // The line was whole before the patience was over; the next piece shows it.
     let again = user.send_question().await;
-    assert_eq!(user.take(first).await.0.or(user.take(again).await.0).as_deref(), Some("let b = a;"));
+    assert_eq!(
+        user.take(first).await.0.or(user.take(again).await.0).as_deref(),
+        Some("let b = a;")
+    );
     assert_eq!(user.desk.engine.open_requests(), 1);
     user.desk.engine.release();
     user.desk.until_open_requests(0).await;
@@ -291,9 +297,19 @@ async fn the_place_after_a_suggestion_is_fetched_ahead_while_it_is_looked_at() {
     assert_eq!(user.ask().await, some("one();", 1));
     tokio::time::sleep(Duration::from_millis(300)).await;
     user.settle().await;
-    let ahead: Vec<_> = user.desk.engine.requests().into_iter().filter(|request| request.lane == Lane::Idle && request.tokens_max > 0).collect();
+    let ahead: Vec<_> = user
+        .desk
+        .engine
+        .requests()
+        .into_iter()
+        .filter(|request| request.lane == Lane::Idle && request.tokens_max > 0)
+        .collect();
     assert_eq!(ahead.len(), 1);
-    assert!(flatten(&ahead[0]).contains("    one();<|fim_suffix|>"), "{}", flatten(&ahead[0]));
+    assert!(
+        flatten(&ahead[0]).contains("    one();<|fim_suffix|>"),
+        "{}",
+        flatten(&ahead[0])
+    );
     user.insert("one();").await;
     assert_eq!(user.ask().await, some(" two();", 1));
     user.leave().await;
@@ -334,7 +350,13 @@ async fn a_rest_makes_the_prompt_exact_once() {
     user.ask().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     user.settle().await;
-    let warmed: Vec<_> = user.desk.engine.requests().into_iter().filter(|request| request.tokens_max == 0).collect();
+    let warmed: Vec<_> = user
+        .desk
+        .engine
+        .requests()
+        .into_iter()
+        .filter(|request| request.tokens_max == 0)
+        .collect();
     let last = warmed.last().expect("one at least");
     assert_eq!((last.reuse, last.lane), (Reuse::Exact, Lane::Idle));
     assert_eq!(flatten(last), flatten(&user.desk.asked()[0]));
@@ -393,7 +415,10 @@ async fn alternatives_are_asked_for_with_the_same_prompt_and_told_once() {
     };
     assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
     let asked = user.desk.asked();
-    let mut ranks: Vec<u32> = asked.iter().map(|request| request.sampling.first_token_rank).collect();
+    let mut ranks: Vec<u32> = asked
+        .iter()
+        .map(|request| request.sampling.first_token_rank)
+        .collect();
     ranks.sort_unstable();
     assert_eq!(ranks, [0, 1, 2]);
     assert!(asked.iter().all(|request| request.prompt == asked[0].prompt));
