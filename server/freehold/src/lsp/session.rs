@@ -231,20 +231,27 @@ impl Session {
         let mut inserted = 0;
         for change in changes {
             let before = open.document.text().clone();
-            let start = change
-                .range
-                .map(|range| text::offset(&before, range.start.min(range.end), self.encoding));
+            let ends = change.range.map(|range| {
+                let (start, end) = (range.start.min(range.end), range.start.max(range.end));
+                let offset = |position| text::offset(&before, position, self.encoding);
+                (offset(start), offset(end))
+            });
             open.document
                 .apply(version, std::slice::from_ref(change), self.encoding);
-            if let (Some(start), Some(range)) = (start, change.range) {
+            if let Some((start, end)) = ends {
                 let first = before.byte_to_line(start);
-                let replaced = range.start.line.abs_diff(range.end.line) as usize + 1;
+                let replaced = before.byte_to_line(end) - first + 1;
                 let lines = change.text.matches('\n').count() + 1;
                 self.trail
                     .changed(uri, &before, open.document.text(), first, replaced, lines);
                 cursors = cursors_after(start, &change.text);
                 inserted += change.text.chars().count();
             }
+        }
+        // Some editors send a new version without changes.
+        open.document.apply(version, &[], self.encoding);
+        if changes.is_empty() {
+            return;
         }
         open.renew_neighbour();
         let text = open.document.text();

@@ -9,7 +9,12 @@ use engine::{Lane, Reuse};
 use serde_json::{Value, json};
 use testing::editor::Answer;
 
+use completion::Trigger;
+use text::{Change, Position, Range};
+use tokio::sync::oneshot;
+
 use super::desk::{Desk, Setup, always, description, nothing, plain, range};
+use crate::lsp::event::{Event, Question};
 use crate::lsp::feedback::Verdict;
 use crate::settings::CompletionSettings;
 
@@ -489,5 +494,60 @@ async fn the_prompt_can_be_looked_at() {
         panic!("refused")
     };
     assert!(text.contains("a.rs") && text.contains("<|fim_prefix|>"), "{text}");
+    user.leave().await;
+}
+
+// Not on paused time: the time that it takes is what is looked at.
+#[tokio::test]
+async fn what_is_known_is_answered_within_milliseconds_in_a_long_document() {
+    let line = "    let some_name = other_name.method(argument, 12) + third;\n";
+    let notation = line.repeat(2500) + "    let total = |\n" + &line.repeat(2500);
+    let text = "first(argument, 1) + second(argument, 2) + third(argument, 3);";
+    let mut user = Typist::new(&notation, always(&[text]), plain()).await;
+    assert_eq!(user.ask().await, some(text, 1));
+    let (row, column) = user.place(user.at);
+    let mut times = Vec::new();
+    for (index, version) in (0..300_usize).zip(2..) {
+        // Along the suggestion, letter by letter, and from its end all the way back.
+        let typed = u32::try_from(index % 40).expect("small");
+        let start = tokio::time::Instant::now();
+        let position = |column| Position {
+            line: row,
+            character: column,
+        };
+        let (end, inserted) = match typed {
+            0 => (column + 39, ""),
+            _ => (column + typed - 1, &text[index % 40 - 1..index % 40]),
+        };
+        let change = Change {
+            range: Some(Range {
+                start: position(column + typed.max(1) - 1),
+                end: position(if index == 0 { column } else { end }),
+            }),
+            text: inserted.to_owned(),
+        };
+        user.desk.events.push(Event::Changed {
+            uri: user.uri.clone(),
+            version,
+            changes: vec![change],
+        });
+        let (answer, answered) = oneshot::channel();
+        user.desk.events.push(Event::SuggestionAsked(Question {
+            id: 1_000_000 + index as u64,
+            uri: user.uri.clone(),
+            position: position(column + typed),
+            trigger: Trigger::Automatic,
+            selected: None,
+            answer,
+        }));
+        let items = answered.await.expect("the session lives");
+        times.push(start.elapsed());
+        assert_eq!(items[0].text, text[index % 40..], "key {index}");
+    }
+    assert_eq!(user.desk.asked().len(), 1);
+    times.sort_unstable();
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!("served from what is known: p50 {p50:?}, p99 {p99:?}");
+    assert!(p50 < Duration::from_millis(3), "p50 {p50:?}, p99 {p99:?}");
     user.leave().await;
 }
