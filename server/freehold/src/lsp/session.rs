@@ -108,6 +108,7 @@ impl Session {
         let mut effects = Vec::new();
         self.take(event, now, &mut effects);
         self.let_go(now, &mut effects);
+        self.plan_rest(now, &mut effects);
         let status = self.status();
         if status != self.told {
             self.told = status.clone();
@@ -201,7 +202,7 @@ impl Session {
         if whole && self.options.allow(language) {
             // The model is read while the user still looks at the text.
             self.seek(now, effects);
-            self.plan_warming(&uri, now, effects);
+            self.plan_warming(&uri, now);
         }
     }
 
@@ -311,7 +312,6 @@ impl Session {
             Err(failure) => Source::Missing(failure, now),
         };
         self.proceed_waiting(now, effects);
-        self.idle.arm(now, self.pacing.last_key(), effects);
     }
 
     fn perform(

@@ -136,7 +136,7 @@ impl Session {
             has_begun: false,
         };
         if wanted.purpose == Purpose::Ask {
-            self.plan_freshening(&generation.uri, now, effects);
+            self.plan_freshening(&generation.uri);
         }
         self.generations.insert(id, generation);
         Some(id)

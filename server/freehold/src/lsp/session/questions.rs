@@ -62,6 +62,9 @@ impl Session {
         let Some(open) = self.understand(question, now) else {
             return;
         };
+        if let Some(document) = self.documents.get_mut(&uri) {
+            document.last_offset = open.offset;
+        }
         self.leave_shown_elsewhere(&uri, &open.around, now, effects);
         let found = self.known(&uri, &open.around, now);
         if self.is_enough(&found, trigger) {
@@ -74,7 +77,6 @@ impl Session {
         }
         if let Some(document) = self.documents.get_mut(&uri) {
             document.questions.push(id);
-            document.last_offset = open.offset;
         }
         self.open.insert(id, open);
         self.seek(now, effects);
@@ -284,7 +286,7 @@ impl Session {
                 now,
             ));
         }
-        self.plan_prefetch(open, hit, now, effects);
+        self.plan_prefetch(open, hit, now);
     }
 
     /// Answers every question about the document `uri` with nothing.
