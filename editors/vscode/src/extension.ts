@@ -16,6 +16,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     const commands: Record<string, () => unknown> = {
         "freehold.pickModel": () => pickModel(started),
         "freehold.toggle": toggle,
+        "freehold.suggest": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
+        "freehold.snoozeFor": () => snooze(started),
+        "freehold.openPrompt": () => openPrompt(started),
         "freehold.restart": () => restart(started),
         "freehold.showLog": () => {
             log.show();
@@ -56,11 +59,43 @@ async function toggle(): Promise<void> {
     await settings.update("enabled", !enabled, vscode.ConfigurationTarget.Global);
 }
 
+async function snooze(started: Server): Promise<void> {
+    const entries = [
+        { label: "5 minutes", minutes: 5 },
+        { label: "30 minutes", minutes: 30 },
+        { label: "2 hours", minutes: 120 },
+        { label: "End the snooze", minutes: 0 },
+    ];
+    const entry = await vscode.window.showQuickPick(entries, { title: "Freehold: suggest nothing unasked for" });
+    if (entry !== undefined) await told(started.execute("freehold.snooze", entry.minutes));
+}
+
+async function openPrompt(started: Server): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined) return;
+    const { line, character } = editor.selection.active;
+    const place = { textDocument: { uri: editor.document.uri.toString() }, position: { line, character } };
+    const content = await told(started.execute("freehold.showPrompt", place));
+    if (typeof content !== "string") return;
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: "markdown", content }));
+}
+
+/** What the server answers; if it refuses, the user is told why. */
+async function told(answer: Promise<unknown>): Promise<unknown> {
+    try {
+        return await answer;
+    } catch (error) {
+        await vscode.window.showErrorMessage(`Freehold: ${text(error)}.`);
+        return undefined;
+    }
+}
+
 async function showMenu(): Promise<void> {
     const enabled = vscode.workspace.getConfiguration("freehold").get<boolean>("enabled", true);
     const entries = [
         { label: "$(list-selection) Pick model…", command: "freehold.pickModel" },
         { label: enabled ? "$(circle-slash) Turn suggestions off" : "$(sparkle) Turn suggestions on", command: "freehold.toggle" },
+        { label: "$(bell-slash) Snooze…", command: "freehold.snoozeFor" },
         { label: "$(debug-restart) Restart server", command: "freehold.restart" },
         { label: "$(output) Show log", command: "freehold.showLog" },
     ];

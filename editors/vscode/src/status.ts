@@ -3,7 +3,7 @@
 /** Name of the notification by which the server tells its state. */
 export const statusMethod = "freehold/status";
 
-const states = ["starting", "loading", "ready", "working", "noModel", "noEngine", "off", "error"] as const;
+const states = ["starting", "loading", "ready", "working", "noModel", "noEngine", "off", "snoozed", "error"] as const;
 
 /** One of the states that the server knows. */
 export type State = (typeof states)[number];
@@ -60,6 +60,8 @@ export function view(status: Status): View {
             return shown("error", "Freehold: no engine", "The engine cannot be started.", status, "error");
         case "off":
             return shown("circle-slash", "Freehold: off", "Suggestions are off.", status);
+        case "snoozed":
+            return shown("bell-slash", "Freehold: snoozed", "Suggestions come only when you ask for one.", status);
         case "error":
             return shown("error", "Freehold: error", "Something went wrong; the log says more.", status, "error");
     }

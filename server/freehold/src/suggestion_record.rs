@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use completion::Record;
 use host::Host;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -100,7 +101,10 @@ pub fn read(host: &dyn Host, paths: &Paths) -> anyhow::Result<Vec<Line>> {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    Ok(text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect())
 }
 
 /// Erases the record; says whether there was one.
@@ -127,8 +131,17 @@ pub fn gate(host: &dyn Host, paths: &Paths) -> Gate {
     }
 }
 
-fn learn(_lines: Vec<Line>) -> Gate {
-    Gate::default()
+fn learn(lines: Vec<Line>) -> Gate {
+    let records: Vec<Record> = lines
+        .into_iter()
+        .filter_map(|line| {
+            Some(Record {
+                features: line.features?,
+                accepted: line.verdict != Verdict::Rejected,
+            })
+        })
+        .collect();
+    Gate::learn(&records)
 }
 
 fn digest(text: &str) -> String {
@@ -166,7 +179,10 @@ mod tests {
         let text = host.read_text(&file(&paths)).expect("written");
         assert!(!text.contains("secret") && text.contains("told"), "{text}");
         let lines = read(&host, &paths).expect("read");
-        assert_eq!((lines.len(), lines[0].characters, lines[1].text.as_deref()), (2, 8, Some("told")));
+        assert_eq!(
+            (lines.len(), lines[0].characters, lines[1].text.as_deref()),
+            (2, 8, Some("told"))
+        );
         assert!(forget(&host, &paths).expect("erased"));
         assert!(!forget(&host, &paths).expect("gone already"));
         assert_eq!(read(&host, &paths).expect("nothing there"), []);
@@ -183,7 +199,12 @@ mod tests {
         assert!(length < 2 * BYTES_MAX, "{length}");
         let lines = read(&host, &paths).expect("read");
         assert!(lines.len() < 40);
-        assert!(lines.last().and_then(|line| line.text.as_deref()).is_some_and(|text| text.starts_with("00039")));
+        assert!(
+            lines
+                .last()
+                .and_then(|line| line.text.as_deref())
+                .is_some_and(|text| text.starts_with("00039"))
+        );
     }
 
     #[test]
@@ -192,7 +213,8 @@ mod tests {
         keep(&host, &paths, &judged("x"), false).expect("kept");
         let mut text = host.read_text(&file(&paths)).expect("written");
         text.insert_str(0, "{ broken\n");
-        host.write_atomic(&file(&paths), text.as_bytes()).expect("written");
+        host.write_atomic(&file(&paths), text.as_bytes())
+            .expect("written");
         assert_eq!(read(&host, &paths).expect("read").len(), 1);
     }
 }

@@ -227,7 +227,9 @@ fn is_closing(character: char) -> bool {
 /// Whether `text` has the characters of `wanted` in their order: only then can editors show it in its place.
 fn is_within(wanted: &str, text: &str) -> bool {
     let mut characters = text.chars();
-    wanted.chars().all(|wanted| characters.any(|character| character == wanted))
+    wanted
+        .chars()
+        .all(|wanted| characters.any(|character| character == wanted))
 }
 
 fn floor(text: &Rope, offset_bytes: usize) -> usize {
@@ -256,7 +258,13 @@ mod tests {
 
     /// How `text`, made for the cursor of `made` with `covered_bytes`, fits the cursor of `now`:
     /// bytes typed, bytes covered, what is left.
-    fn check(made: &str, text: &str, covered_bytes: usize, now: &str, expected: Option<(usize, usize, &str)>) {
+    fn check(
+        made: &str,
+        text: &str,
+        covered_bytes: usize,
+        now: &str,
+        expected: Option<(usize, usize, &str)>,
+    ) {
         let fit = Offer::new(&around(made), text, covered_bytes).fit(&around(now));
         let expected = expected.map(|(typed_bytes, covered_bytes, text)| Fit {
             typed_bytes,
@@ -290,7 +298,13 @@ mod tests {
     fn what_lies_far_away_does_not_matter() {
         let far = "// line of text that is long enough to matter\n".repeat(8);
         let made = format!("{far}let x = |\n{far}");
-        check(&made, "1;", 0, &format!("use y;\n{made}use z;\n"), Some((0, 0, "1;")));
+        check(
+            &made,
+            "1;",
+            0,
+            &format!("use y;\n{made}use z;\n"),
+            Some((0, 0, "1;")),
+        );
     }
 
     #[test]
@@ -300,8 +314,20 @@ mod tests {
         check(made, "(a, b);", 0, "call(|)\nend\n", Some((1, 1, "a, b);")));
         check(made, "(a, b", 0, "call(|)\nend\n", None);
         check(made, "(a)", 0, "call(a|)\nend\n", Some((2, 0, "")));
-        check(made, " {\n    a\n}", 0, "call {|}\nend\n", Some((2, 0, "\n    a\n")));
-        check(made, " {\n    a\n}", 0, "call {\n    |\n}\nend\n", Some((7, 0, "a")));
+        check(
+            made,
+            " {\n    a\n}",
+            0,
+            "call {|}\nend\n",
+            Some((2, 0, "\n    a\n")),
+        );
+        check(
+            made,
+            " {\n    a\n}",
+            0,
+            "call {\n    |\n}\nend\n",
+            Some((7, 0, "a")),
+        );
         check(made, "(a)", 0, "call(|b)\nend\n", None);
     }
 
@@ -353,7 +379,12 @@ mod tests {
         let text = Rope::from_str("é😀\r\n");
         for offset in 0..=12 {
             let around = Around::of(&text, offset, None);
-            assert_eq!(Offer::new(&around, "x", 1).fit(&around).map(|fit| fit.typed_bytes), Some(0));
+            assert_eq!(
+                Offer::new(&around, "x", 1)
+                    .fit(&around)
+                    .map(|fit| fit.typed_bytes),
+                Some(0)
+            );
         }
     }
 }

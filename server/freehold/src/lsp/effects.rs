@@ -13,8 +13,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backend::{AttachFailure, Backend};
 use super::event::{Attached, Command, Effect, Event, Events, Task, Timer};
 use super::review_hands::ReviewHands;
-use super::status::Status;
 use super::prompt_view;
+use super::status::Status;
 use super::suggest::suggest;
 
 /// How often an engine that loads is asked how far it is.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::Trigger;
+use completion::{Features, Gate, Surroundings, Trigger};
 use engine::{Engine, Failure};
 use serde_json::Value;
 use text::{Change, Document, Encoding, Position, Range};
@@ -22,9 +22,6 @@ use crate::review::Abilities;
 
 /// One question about a place in a document: its number within this process.
 pub type RequestId = u64;
-
-/// What is known of a suggestion besides its text, for the gate and for the record.
-pub use super::pending::{Features, Gate, Neighbour, Place, RecentEdit, Surroundings};
 
 /// Something that happened.
 pub enum Event {

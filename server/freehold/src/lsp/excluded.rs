@@ -40,13 +40,19 @@ pub fn is_excluded(files: &dyn Files, uri: &str, folders: &[Folder], patterns: &
     let Some(root) = root.filter(|_| folders::scheme(uri) == "file") else {
         return false;
     };
-    IGNORE_FILES.iter().any(|name| is_ignored(files, &root, &path, name))
+    IGNORE_FILES
+        .iter()
+        .any(|name| is_ignored(files, &root, &path, name))
 }
 
 /// Whether the ignore files called `name`, from `root` down to `path`, name it or a folder that it lies in.
 fn is_ignored(files: &dyn Files, root: &Path, path: &Path, name: &str) -> bool {
     let mut named = Vec::new();
-    let parents: Vec<&Path> = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).collect();
+    let parents: Vec<&Path> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| folder.starts_with(root))
+        .collect();
     for folder in parents.into_iter().rev() {
         // As for git, what lies in an ignored folder cannot be taken back further down.
         if decision(&named, folder, true) {
@@ -56,7 +62,10 @@ fn is_ignored(files: &dyn Files, root: &Path, path: &Path, name: &str) -> bool {
             Ok(Some(text)) => named.push(matcher(folder, text.lines())),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!("`{}` keeps everything from the model: {error}", folder.join(name).display());
+                tracing::warn!(
+                    "`{}` keeps everything from the model: {error}",
+                    folder.join(name).display()
+                );
                 return true;
             }
         }
@@ -67,7 +76,9 @@ fn is_ignored(files: &dyn Files, root: &Path, path: &Path, name: &str) -> bool {
 /// What the innermost of `named` that says anything says of `path` itself.
 fn decision(named: &[Gitignore], path: &Path, is_folder: bool) -> bool {
     let said = named.iter().rev().map(|named| named.matched(path, is_folder));
-    said.into_iter().find(|said| !said.is_none()).is_some_and(|said| said.is_ignore())
+    said.into_iter()
+        .find(|said| !said.is_none())
+        .is_some_and(|said| said.is_ignore())
 }
 
 fn matches<'a>(root: &Path, path: &Path, patterns: impl Iterator<Item = &'a str>) -> Option<bool> {
@@ -103,7 +114,9 @@ fn read(files: &dyn Files, file: &Path) -> host::Result<Option<String>> {
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error),
     }
-    files.read(file).map(|bytes| Some(String::from_utf8_lossy(&bytes).into_owned()))
+    files
+        .read(file)
+        .map(|bytes| Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 #[cfg(test)]
@@ -116,7 +129,8 @@ mod tests {
         let host = MemoryHost::new();
         for (file, text) in ignore_files {
             let file = Path::new(file);
-            host.create_folder(file.parent().expect("a folder")).expect("made");
+            host.create_folder(file.parent().expect("a folder"))
+                .expect("made");
             host.write_atomic(file, text.as_bytes()).expect("written");
         }
         host
@@ -130,17 +144,37 @@ mod tests {
         }];
         let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
         let answer = |uri: &&&str| is_excluded(&host, uri, &folders, &patterns);
-        assert_eq!(excluded.iter().filter(answer).count(), excluded.len(), "{excluded:?} should all be kept out");
-        assert_eq!(allowed.iter().filter(answer).collect::<Vec<_>>(), Vec::<&&str>::new());
+        assert_eq!(
+            excluded.iter().filter(answer).count(),
+            excluded.len(),
+            "{excluded:?} should all be kept out"
+        );
+        assert_eq!(
+            allowed.iter().filter(answer).collect::<Vec<_>>(),
+            Vec::<&&str>::new()
+        );
     }
 
     #[test]
     fn ignore_files_hold_for_their_folder_and_below() {
         check(
-            &[("/w/.gitignore", "target/\n*.log\n"), ("/w/a/.gitignore", "/own.rs\n")],
+            &[
+                ("/w/.gitignore", "target/\n*.log\n"),
+                ("/w/a/.gitignore", "/own.rs\n"),
+            ],
             &[],
-            &["file:///w/target/x.rs", "file:///w/a/b/x.log", "file:///w/a/own.rs"],
-            &["file:///w/a/x.rs", "file:///w/own.rs", "file:///w/a/b/own.rs", "file:///v/x.log", "untitled:x.log"],
+            &[
+                "file:///w/target/x.rs",
+                "file:///w/a/b/x.log",
+                "file:///w/a/own.rs",
+            ],
+            &[
+                "file:///w/a/x.rs",
+                "file:///w/own.rs",
+                "file:///w/a/b/own.rs",
+                "file:///v/x.log",
+                "untitled:x.log",
+            ],
         );
     }
 
@@ -153,7 +187,12 @@ mod tests {
                 ("/w/.freeholdignore", "!x.log\nsecret.rs\n*.sql\n!y.sql\n"),
             ],
             &["z.sql", "!secret.rs"],
-            &["file:///w/x.log", "file:///w/secret.rs", "file:///w/z.sql", "file:///w/x.sql"],
+            &[
+                "file:///w/x.log",
+                "file:///w/secret.rs",
+                "file:///w/z.sql",
+                "file:///w/x.sql",
+            ],
             &["file:///w/a/kept.log", "file:///w/y.sql"],
         );
     }
@@ -173,7 +212,13 @@ mod tests {
         check(
             &[],
             &["*.env", "private/", "/top.rs"],
-            &["file:///w/a/x.env", "file:///v/x.env", "untitled:x.env", "file:///w/private/a/x.rs", "file:///w/top.rs"],
+            &[
+                "file:///w/a/x.env",
+                "file:///v/x.env",
+                "untitled:x.env",
+                "file:///w/private/a/x.rs",
+                "file:///w/top.rs",
+            ],
             &["file:///w/x.rs", "file:///w/a/top.rs"],
         );
     }

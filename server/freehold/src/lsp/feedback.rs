@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use completion::Features;
 use serde::{Deserialize, Serialize};
 
 use super::around::{Around, Offer};
-use super::event::Features;
 use super::generation::GenerationId;
 
 /// Shown for less, a suggestion was hardly read; that something else was typed says nothing of it.
@@ -269,7 +269,10 @@ mod tests {
 
     #[test]
     fn what_is_taken_by_the_word_or_as_a_whole_is_accepted() {
-        assert_eq!(follow(&[(300, "x = foo(bar)")]), (1, Some((Verdict::Accepted, 8))));
+        assert_eq!(
+            follow(&[(300, "x = foo(bar)")]),
+            (1, Some((Verdict::Accepted, 8)))
+        );
         assert_eq!(
             follow(&[(300, "x = foo"), (400, "x = foo("), (500, "x = foo(bar)")]),
             (3, Some((Verdict::Accepted, 7)))
@@ -278,7 +281,12 @@ mod tests {
 
     #[test]
     fn what_is_taken_in_part_and_left_is_accepted_in_part() {
-        let changes = [(500, "x = foo"), (600, "x = foo["), (700, "x = foo[1"), (800, "x = foo[1]")];
+        let changes = [
+            (500, "x = foo"),
+            (600, "x = foo["),
+            (700, "x = foo[1"),
+            (800, "x = foo[1]"),
+        ];
         assert_eq!(follow(&changes), (4, Some((Verdict::Accepted, 3))));
     }
 
@@ -303,7 +311,12 @@ mod tests {
 
     #[test]
     fn a_slip_that_is_taken_back_rejects_nothing() {
-        let changes = [(600, "x = b"), (700, "x = "), (900, "x = f"), (1000, "x = foo(bar)")];
+        let changes = [
+            (600, "x = b"),
+            (700, "x = "),
+            (900, "x = f"),
+            (1000, "x = foo(bar)"),
+        ];
         assert_eq!(follow(&changes), (4, Some((Verdict::Accepted, 7))));
     }
 

@@ -352,7 +352,9 @@ fn command(params: ExecuteCommandParams) -> Result<Command> {
         ))),
         (SNOOZE, [minutes]) => match minutes.as_u64().map(u32::try_from) {
             Some(Ok(minutes)) => Ok(Command::Snooze(minutes)),
-            _ => Err(Error::invalid_params(format!("`{SNOOZE}` takes a whole number of minutes"))),
+            _ => Err(Error::invalid_params(format!(
+                "`{SNOOZE}` takes a whole number of minutes"
+            ))),
         },
         (SNOOZE, _) => Err(Error::invalid_params(format!(
             "`{SNOOZE}` takes one argument, the number of minutes; 0 ends it"

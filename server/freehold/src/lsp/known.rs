@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use completion::Features;
+
 use super::around::{Around, Fit, Offer};
-use super::event::Features;
 use super::generation::GenerationId;
 
 /// Suggestions kept for a document.
@@ -89,7 +90,9 @@ impl Known {
             if age > if nothing { NOTHING_AGE_MAX } else { AGE_MAX } {
                 continue;
             }
-            let Some(fit) = entry.offer.fit(around) else { continue };
+            let Some(fit) = entry.offer.fit(around) else {
+                continue;
+            };
             // One that was typed to its end says nothing of what comes then.
             if !fit.text.is_empty() || (nothing && fit.typed_bytes == 0) {
                 found.ranks.push(entry.rank);

@@ -25,7 +25,6 @@ mod handlers;
 mod known;
 mod options;
 mod pacing;
-mod pending;
 mod program;
 pub mod prompt_view;
 mod review;
@@ -34,6 +33,7 @@ mod review_hands;
 mod review_line;
 mod review_report;
 mod review_view;
+mod scopes;
 mod session;
 mod source;
 mod status;
@@ -61,7 +61,7 @@ use session::Session;
 use status::Status;
 use transport::Ended;
 
-pub use event::{Features, Gate};
+pub use completion::{Features, Gate};
 pub use feedback::{Judged, Verdict};
 
 /// The session and the connection want one each; more would only compete with the engine.

@@ -84,7 +84,9 @@ impl Pacing {
         } else {
             (self.gap * 5 / 4).clamp(WAIT_MIN, WAIT_MAX)
         };
-        let unusual = rejections.saturating_sub(REJECTIONS_USUAL).min(REJECTIONS_COUNTED_MAX);
+        let unusual = rejections
+            .saturating_sub(REJECTIONS_USUAL)
+            .min(REJECTIONS_COUNTED_MAX);
         let wait = wait + WAIT_PER_REJECTION * unusual;
         wait.saturating_sub(now.saturating_sub(last_key))
     }

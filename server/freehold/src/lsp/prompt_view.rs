@@ -39,8 +39,11 @@ fn shown_model(model: &str) -> &str {
 #[must_use]
 pub fn write(context: &completion::Context, request: &Request) -> String {
     let mut text = String::new();
-    for (origin, part) in [("before the cursor", &context.prefix), ("after the cursor", &context.suffix)] {
-        heading(&mut text, origin, &context.path, part);
+    for part in context.parts() {
+        heading(&mut text, part.origin.reason(), &part.path, &part.text);
+    }
+    for left_out in context.left_out() {
+        let _ = writeln!(text, "- left out, `{}`: {}", left_out.path, left_out.why.reason());
     }
     let whole: String = request.prompt.iter().map(shown_segment).collect();
     let _ = write!(text, "\n## The prompt as it is sent\n\n{}\n", fenced(&whole));

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use completion::Neighbour;
 use text::{Change, Document, Encoding};
 use tokio::sync::oneshot;
 
@@ -81,6 +82,8 @@ struct OpenDocument {
     /// Whether the user keeps it from the model; nothing until that was looked up.
     excluded: Option<bool>,
     known: Known,
+    /// The document as others are shown it.
+    neighbour: Neighbour,
     /// Where the last question was about, in bytes.
     last_offset: usize,
     touched: u64,
@@ -119,6 +122,7 @@ impl Session {
         let mut effects = Vec::new();
         self.take(event, now, &mut effects);
         self.let_go(now, &mut effects);
+        self.plan_rest(now, &mut effects);
         let status = self.status();
         if status != self.told {
             self.told = status.clone();
@@ -200,8 +204,10 @@ impl Session {
         let home = folders::home(&uri, &self.folders);
         let whole = folders::scheme(&uri) != NOTEBOOK_CELL;
         self.touches += 1;
+        let neighbour = Neighbour::new(&home.path, language, document.text().clone());
         let open = OpenDocument {
             document,
+            neighbour,
             language: language.into(),
             path: home.path.into(),
             workspace: home.workspace.into(),
@@ -218,7 +224,7 @@ impl Session {
         if whole && self.options.allow(language) {
             // The model is read while the user still looks at the text.
             self.seek(now, effects);
-            self.plan_warming(&uri, now, effects);
+            self.plan_warming(&uri, now);
         }
     }
 
@@ -251,8 +257,10 @@ impl Session {
         for change in changes {
             let before = open.document.text().clone();
             let edit = follows.then(|| edit_of(&open.document, change, self.encoding));
-            let start = change.range.map(|range| {
-                text::offset(&before, range.start.min(range.end), self.encoding)
+            let ends = change.range.map(|range| {
+                let (start, end) = (range.start.min(range.end), range.start.max(range.end));
+                let offset = |position| text::offset(&before, position, self.encoding);
+                (offset(start), offset(end))
             });
             open.document
                 .apply(version, std::slice::from_ref(change), self.encoding);
@@ -260,9 +268,9 @@ impl Session {
                 self.reviews
                     .edited(uri, edit.as_ref(), open.document.text(), effects);
             }
-            if let (Some(start), Some(range)) = (start, change.range) {
+            if let Some((start, end)) = ends {
                 let first = before.byte_to_line(start);
-                let replaced = range.start.line.abs_diff(range.end.line) as usize + 1;
+                let replaced = before.byte_to_line(end) - first + 1;
                 let lines = change.text.matches('\n').count() + 1;
                 self.trail
                     .changed(uri, &before, open.document.text(), first, replaced, lines);
@@ -272,6 +280,13 @@ impl Session {
         }
         // Some editors send a new version without changes.
         open.document.apply(version, &[], self.encoding);
+        if changes.is_empty() {
+            if follows {
+                self.reviews.settle(uri, &Buffers(&self.documents), effects);
+            }
+            return;
+        }
+        open.renew_neighbour();
         let text = open.document.text();
         let cursors: Vec<Around> = cursors
             .into_iter()
@@ -298,6 +313,7 @@ impl Session {
             let home = folders::home(uri, &self.folders);
             open.path = home.path.into();
             open.workspace = home.workspace.into();
+            open.renew_neighbour();
         }
         self.examine_all(effects);
     }
@@ -335,7 +351,6 @@ impl Session {
             Err(failure) => Source::Missing(failure, now),
         };
         self.proceed_waiting(now, effects);
-        self.idle.arm(now, self.pacing.last_key(), effects);
     }
 
     fn perform(
@@ -388,6 +403,13 @@ impl Session {
         } else {
             status
         }
+    }
+}
+
+impl OpenDocument {
+    /// What was found in the document for others holds no more.
+    fn renew_neighbour(&mut self) {
+        self.neighbour = Neighbour::new(&self.path, &self.language, self.document.text().clone());
     }
 }
 

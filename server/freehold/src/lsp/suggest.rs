@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Budget, Context, Decision, Document, Finisher, Progress, Shape, Suggestion};
+use completion::{
+    Asking, Budget, Context, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger,
+};
 use engine::{Description, Engine, Event as EngineEvent, Failure, Lane, Request, Reuse, State, StopReason};
 use tokio::sync::mpsc;
 
-use super::event::{Event, Events, Job, Outcome};
+use super::event::{Configuration, Event, Events, Job, Outcome};
 use super::generation::Purpose;
+use super::scopes;
 
 /// What there is to ask the engine.
 pub struct Prepared {
@@ -31,7 +34,8 @@ const PREFETCH_TOKENS_MAX: u32 = 48;
 /// Works on `job` to its end and tells what comes through `events`. Dropping the future cancels the engine's
 /// request within milliseconds.
 pub async fn suggest(job: Job, events: &Events) -> Outcome {
-    let (id, purpose, engine) = (job.id, job.purpose, Arc::clone(&job.engine));
+    let (id, purpose, trigger) = (job.id, job.purpose, job.trigger);
+    let (engine, configuration) = (Arc::clone(&job.engine), Arc::clone(&job.configuration));
     described(engine.as_ref()).await;
     // Reading brackets out of a large document takes up to milliseconds: not on the runtime's threads.
     let prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
@@ -54,13 +58,23 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
     );
     while let Some(event) = tokens.recv().await {
         match event {
-            EngineEvent::Token { text, .. } => {
-                let progress = finisher.push(&text);
+            EngineEvent::Token {
+                text,
+                log_probability,
+            } => {
+                let progress = finisher.push_scored(&text, log_probability);
                 if progress == Progress::Stop {
                     break;
                 }
-                let lines = text.contains('\n').then(|| whole_lines(&finisher)).flatten();
-                events.push(Event::Streamed { id, piece: text, lines });
+                let lines = text
+                    .contains('\n')
+                    .then(|| whole_lines(&finisher, trigger, &configuration))
+                    .flatten();
+                events.push(Event::Streamed {
+                    id,
+                    piece: text,
+                    lines,
+                });
             }
             EngineEvent::Done { reason, .. } => {
                 if reason == StopReason::Length {
@@ -75,16 +89,21 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
     if purpose == Purpose::Warm {
         return Outcome::Warmed;
     }
-    finisher
-        .finish()
-        .map_or(Outcome::Nothing, |suggestion| Outcome::Suggestion(suggestion, None))
+    match finisher.finish_scored(trigger) {
+        Some((suggestion, features)) if configuration.gate.shows(&features) => {
+            Outcome::Suggestion(suggestion, Some(features))
+        }
+        // The model has something to say, but is too unsure of it.
+        Some(_) | None => Outcome::Nothing,
+    }
 }
 
 /// What has come so far up to the last whole line, as it would be shown.
-fn whole_lines(finisher: &Finisher) -> Option<Suggestion> {
+fn whole_lines(finisher: &Finisher, trigger: Trigger, configuration: &Configuration) -> Option<Suggestion> {
     let mut finisher = finisher.clone();
     finisher.length_reached();
-    finisher.finish()
+    let (suggestion, features) = finisher.finish_scored(trigger)?;
+    configuration.gate.shows(&features).then_some(suggestion)
 }
 
 /// Waits until the engine has said how it is prompted: one that loads its model for the first time may not
@@ -116,6 +135,13 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
             return Err(Outcome::Silent);
         }
     };
+    let settings = &job.configuration.completion;
+    if job.trigger == Trigger::Automatic
+        && job.purpose != Purpose::Warm
+        && scopes::is_off(&document, job.offset, &settings.scopes_off)
+    {
+        return Err(Outcome::Silent);
+    }
     let description = job.engine.description();
     let Some(format) = &description.fim else {
         return Err(match job.engine.state() {
@@ -123,21 +149,24 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
             State::Loading { .. } | State::Ready => Outcome::CannotInfill,
         });
     };
-    let settings = &job.configuration.completion;
     let budget = budget(description.context_tokens, settings.prompt_tokens_max);
-    let context = completion::gather(&document, job.offset, selected, &completion::Surroundings::default(), &budget);
-    let mut request = completion::render(&context, shape, format);
-    request.sampling.first_token_rank = job.rank;
+    let context = completion::gather(&document, job.offset, selected, &job.surroundings, &budget);
+    let asking = Asking {
+        reuse: match job.purpose {
+            Purpose::Ask | Purpose::Prefetch => Reuse::Moved,
+            Purpose::Warm => Reuse::Exact,
+        },
+        first_token_rank: job.rank,
+    };
+    let mut request = completion::render_with(&context, shape, format, asking);
     request.tokens_max = request.tokens_max.min(settings.suggestion_tokens_max);
     match job.purpose {
-        Purpose::Ask => request.reuse = Reuse::Moved,
+        Purpose::Ask => {}
         Purpose::Prefetch => {
-            request.reuse = Reuse::Moved;
             request.lane = Lane::Idle;
             request.tokens_max = request.tokens_max.min(PREFETCH_TOKENS_MAX);
         }
         Purpose::Warm => {
-            request.reuse = Reuse::Exact;
             request.lane = Lane::Idle;
             request.tokens_max = 0;
         }
@@ -156,7 +185,9 @@ pub fn budget(context_tokens: u32, prompt_tokens_max: u32) -> Budget {
     let fitting = Budget::for_context(context_tokens);
     let suffix_tokens_max = fitting.suffix_tokens_max.min(prompt_tokens_max / 4);
     Budget {
-        prefix_tokens_max: fitting.prefix_tokens_max.min(prompt_tokens_max - suffix_tokens_max),
+        prefix_tokens_max: fitting
+            .prefix_tokens_max
+            .min(prompt_tokens_max - suffix_tokens_max),
         suffix_tokens_max,
         ..fitting
     }

@@ -62,7 +62,15 @@ pub struct Trail {
 impl Trail {
     /// Lines `first..first + replaced` of the document `uri` were changed; they were `old` and are now the
     /// `lines` lines from `first` on in `new`.
-    pub fn changed(&mut self, uri: &str, old: &Rope, new: &Rope, first: usize, replaced: usize, lines: usize) {
+    pub fn changed(
+        &mut self,
+        uri: &str,
+        old: &Rope,
+        new: &Rope,
+        first: usize,
+        replaced: usize,
+        lines: usize,
+    ) {
         let near = self.going.as_ref().is_some_and(|going| {
             going.uri == uri
                 && first + NEAR_LINES >= going.first_line
@@ -107,7 +115,9 @@ impl Trail {
     /// Forgets an edit that came to nothing, before another begins.
     fn settle(&mut self, _uri: &str, _old: &Rope) {
         if self.edits.front().is_some_and(|edit| {
-            edit.before == edit.after || edit.before.len() > EDIT_BYTES_MAX || edit.after.len() > EDIT_BYTES_MAX
+            edit.before == edit.after
+                || edit.before.len() > EDIT_BYTES_MAX
+                || edit.after.len() > EDIT_BYTES_MAX
         }) {
             self.edits.pop_front();
         }
@@ -169,8 +179,23 @@ mod tests {
 
     const LINES: &str = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n";
 
-    fn change(trail: &mut Trail, uri: &str, old: &str, new: &str, first: usize, replaced: usize, lines: usize) {
-        trail.changed(uri, &Rope::from_str(old), &Rope::from_str(new), first, replaced, lines);
+    fn change(
+        trail: &mut Trail,
+        uri: &str,
+        old: &str,
+        new: &str,
+        first: usize,
+        replaced: usize,
+        lines: usize,
+    ) {
+        trail.changed(
+            uri,
+            &Rope::from_str(old),
+            &Rope::from_str(new),
+            first,
+            replaced,
+            lines,
+        );
     }
 
     fn edits(trail: &Trail) -> Vec<(&str, &str)> {
@@ -215,7 +240,10 @@ mod tests {
         change(&mut trail, "b", LINES, "x", 1, 1, 1);
         change(&mut trail, "c", LINES, "x", 1, 1, 1);
         trail.forget("a");
-        assert_eq!(trail.places().map(|place| place.uri.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(
+            trail.places().map(|place| place.uri.as_str()).collect::<Vec<_>>(),
+            ["b"]
+        );
         assert_eq!(trail.edits().count(), 1);
     }
 

@@ -51,7 +51,10 @@ fn table(lines: &[Line]) -> String {
     let mut languages: Vec<&str> = lines.iter().map(|line| line.language.as_str()).collect();
     languages.sort_unstable();
     languages.dedup();
-    let mut text = format!("{:<16} {:>8} {:>8} {:>8}\n", "language", "accepted", "typed", "rejected");
+    let mut text = format!(
+        "{:<16} {:>8} {:>8} {:>8}\n",
+        "language", "accepted", "typed", "rejected"
+    );
     for language in languages {
         let count = |verdict: Verdict| {
             lines

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::Trigger;
+use completion::{Place, RecentEdit, Surroundings, Trigger};
 use serde_json::Value;
 use text::Position;
 use tokio::sync::oneshot;
 
 use super::{OpenDocument, Session};
 use crate::lsp::around::Around;
-use crate::lsp::event::{
-    Configuration, Effect, Job, Neighbour, Place, RecentEdit, Surroundings, Timer,
-};
+use crate::lsp::event::{Configuration, Effect, Job, Timer};
 use crate::lsp::feedback::{After, Judged, Shown};
 use crate::lsp::generation::Purpose;
 use crate::lsp::source::Source;
@@ -124,7 +122,9 @@ impl Session {
 
     /// Takes in whether the document `uri` is kept from the model.
     pub(super) fn examined(&mut self, uri: &str, excluded: bool, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get_mut(uri) else { return };
+        let Some(open) = self.documents.get_mut(uri) else {
+            return;
+        };
         open.excluded = Some(excluded);
         if excluded {
             self.end_in(uri, effects);
@@ -132,13 +132,6 @@ impl Session {
         } else {
             self.proceed_waiting(now, effects);
         }
-    }
-
-    /// Whether the user wants nothing unasked in the kind of text at `offset` of `document`.
-    pub(super) fn is_scope_off(&self, document: &OpenDocument, offset: usize) -> bool {
-        let off = &self.configuration.completion.scopes_off;
-        let _later = (document, offset);
-        !off.is_empty() && false
     }
 
     /// Offers nothing unasked for so many minutes; for none, ends that.
@@ -166,14 +159,16 @@ impl Session {
             .filter(|(_, open)| visible(open))
             .map(|(uri, open)| (uri.as_str(), open))
             .collect();
-        let mut others: Vec<&&OpenDocument> =
-            paths.iter().filter(|(other, _)| **other != uri).map(|(_, open)| open).collect();
+        let mut others: Vec<&&OpenDocument> = paths
+            .iter()
+            .filter(|(other, _)| **other != uri)
+            .map(|(_, open)| open)
+            .collect();
         others.sort_by_key(|open| std::cmp::Reverse(open.touched));
-        let documents = others.into_iter().take(NEIGHBOURS_MAX).map(|open| Neighbour {
-            path: open.path.to_string(),
-            language: open.language.to_string(),
-            text: open.document.text().clone(),
-        });
+        let documents = others
+            .into_iter()
+            .take(NEIGHBOURS_MAX)
+            .map(|open| open.neighbour.clone());
         let places = self.trail.places().filter_map(|place| {
             Some(Place {
                 path: paths.get(place.uri.as_str())?.path.to_string(),
@@ -210,10 +205,16 @@ impl Session {
             return refuse(answer, "the document is not open");
         };
         if !open.whole || open.excluded != Some(false) {
-            return refuse(answer, "the document is kept from the model, by you or by an ignore file");
+            return refuse(
+                answer,
+                "the document is kept from the model, by you or by an ignore file",
+            );
         }
         let Source::Found(found) = &self.source else {
-            return refuse(answer, "the engine is not there yet, and the prompt depends on its model");
+            return refuse(
+                answer,
+                "the engine is not there yet, and the prompt depends on its model",
+            );
         };
         let text = open.document.text().clone();
         let job = Job {

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Suggestion, Trigger};
+use completion::{Features, Suggestion, Trigger};
 
 use super::Session;
 use super::questions::Step;
 use crate::lsp::around::{Around, Offer, Stream};
-use crate::lsp::event::{Effect, Features, Job, Outcome, RequestId, Task, Timer};
+use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
 use crate::lsp::source::Source;
 
@@ -35,16 +35,25 @@ pub(super) struct Wanted {
 impl Session {
     /// Asks the engine for what the question `id` still needs.
     pub(super) fn begin(&mut self, id: RequestId, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.open.get_mut(&id) else { return };
+        let Some(open) = self.open.get_mut(&id) else {
+            return;
+        };
         open.step = Step::Work;
         let (uri, around, offset) = (open.uri.clone(), open.around.clone(), open.offset);
-        let (trigger, selected) = (open.trigger, open.selected.as_ref().map(|(_, selected)| selected.clone()));
-        let Some(document) = self.documents.get(&uri) else { return };
+        let (trigger, selected) = (
+            open.trigger,
+            open.selected.as_ref().map(|(_, selected)| selected.clone()),
+        );
+        let Some(document) = self.documents.get(&uri) else {
+            return;
+        };
         let text = document.document.text().clone();
         for rank in self.ranks_missing(&uri, &around, trigger, now) {
             let mut running = self.generations.iter();
             let same = running.find(|(_, generation)| {
-                generation.uri == uri && generation.rank == rank && generation.around == around
+                generation.uri == uri
+                    && generation.rank == rank
+                    && generation.around == around
                     && generation.purpose != Purpose::Warm
             });
             let generation = match same.map(|(id, _)| *id) {
@@ -83,7 +92,9 @@ impl Session {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) -> Option<GenerationId> {
-        let Source::Found(found) = &self.source else { return None };
+        let Source::Found(found) = &self.source else {
+            return None;
+        };
         let engine = Arc::clone(&found.engine);
         let document = self.documents.get(&wanted.uri)?;
         let (path, language, workspace) = (
@@ -125,16 +136,17 @@ impl Session {
             has_begun: false,
         };
         if wanted.purpose == Purpose::Ask {
-            self.plan_freshening(&generation.uri, now, effects);
+            self.plan_freshening(&generation.uri);
         }
         self.generations.insert(id, generation);
         Some(id)
     }
 
     fn attach_question(&mut self, question: RequestId, generation: GenerationId) {
-        if let (Some(open), Some(generating)) =
-            (self.open.get_mut(&question), self.generations.get_mut(&generation))
-        {
+        if let (Some(open), Some(generating)) = (
+            self.open.get_mut(&question),
+            self.generations.get_mut(&generation),
+        ) {
             open.generations.push(generation);
             generating.questions.push(question);
             generating.purpose = Purpose::Ask;
@@ -143,12 +155,16 @@ impl Session {
 
     /// Has the question `id` wait for what is on its way, if that may answer it.
     pub(super) fn join(&mut self, id: RequestId, now: Duration, effects: &mut Vec<Effect>) -> bool {
-        let Some(open) = self.open.get_mut(&id) else { return false };
+        let Some(open) = self.open.get_mut(&id) else {
+            return false;
+        };
         let mut running = self.generations.iter().rev();
         let agreeing = running.find(|(_, generation)| {
             generation.uri == open.uri && generation.rank == 0 && generation.agrees(&open.around)
         });
-        let Some((generation, _)) = agreeing else { return false };
+        let Some((generation, _)) = agreeing else {
+            return false;
+        };
         let generation = *generation;
         open.step = Step::Work;
         self.attach_question(id, generation);
@@ -165,7 +181,9 @@ impl Session {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(generation) = self.generations.get_mut(&id) else { return };
+        let Some(generation) = self.generations.get_mut(&id) else {
+            return;
+        };
         generation.stream.push(piece);
         if !generation.has_begun && !piece.is_empty() {
             generation.has_begun = true;
@@ -177,7 +195,8 @@ impl Session {
         generation.lines = lines.or(generation.lines.take());
         let open = &self.open;
         let disagrees = |question: &RequestId| {
-            open.get(question).is_some_and(|open| !generation.agrees(&open.around))
+            open.get(question)
+                .is_some_and(|open| !generation.agrees(&open.around))
         };
         let against: Vec<RequestId> = generation.questions.iter().copied().filter(disagrees).collect();
         if !against.is_empty() {
@@ -191,7 +210,9 @@ impl Session {
     /// What `id` generates is not what these questions need: it is stopped, and they go to the engine.
     fn part(&mut self, id: GenerationId, against: &[RequestId], now: Duration, effects: &mut Vec<Effect>) {
         if let Some(generation) = self.generations.get_mut(&id) {
-            generation.questions.retain(|question| !against.contains(question));
+            generation
+                .questions
+                .retain(|question| !against.contains(question));
             if generation.questions.is_empty() {
                 self.stop_generation(id, effects);
             }
@@ -206,8 +227,12 @@ impl Session {
 
     /// Shows those who have waited for long enough the lines that are whole.
     fn show_lines(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(generation) = self.generations.get(&id) else { return };
-        let Some(lines) = generation.lines.clone() else { return };
+        let Some(generation) = self.generations.get(&id) else {
+            return;
+        };
+        let Some(lines) = generation.lines.clone() else {
+            return;
+        };
         let open = &self.open;
         let patient = |question: &&RequestId| {
             open.get(question).is_some_and(|open| {
@@ -221,8 +246,10 @@ impl Session {
         }
         self.learn(id, Some((lines, None)), now);
         for question in waiting {
-            let Some((uri, around)) =
-                self.open.get(&question).map(|open| (open.uri.clone(), open.around.clone()))
+            let Some((uri, around)) = self
+                .open
+                .get(&question)
+                .map(|open| (open.uri.clone(), open.around.clone()))
             else {
                 continue;
             };
@@ -242,8 +269,12 @@ impl Session {
 
     /// Keeps what the generation `id` has made, or that it has made nothing.
     fn learn(&mut self, id: GenerationId, made: Option<(Suggestion, Option<Features>)>, now: Duration) {
-        let Some(generation) = self.generations.get(&id) else { return };
-        let Some(document) = self.documents.get_mut(&generation.uri) else { return };
+        let Some(generation) = self.generations.get(&id) else {
+            return;
+        };
+        let Some(document) = self.documents.get_mut(&generation.uri) else {
+            return;
+        };
         let (suggestion, features) = made.unzip();
         let (text, covered_bytes) = suggestion
             .as_ref()
@@ -279,9 +310,13 @@ impl Session {
             }
             Outcome::Warmed | Outcome::Silent | Outcome::CannotInfill | Outcome::Failed(_) => false,
         };
-        let Some(generation) = self.generations.remove(&id) else { return };
+        let Some(generation) = self.generations.remove(&id) else {
+            return;
+        };
         for question in generation.questions {
-            let Some(open) = self.open.get_mut(&question) else { continue };
+            let Some(open) = self.open.get_mut(&question) else {
+                continue;
+            };
             open.generations.retain(|other| *other != id);
             if !open.generations.is_empty() {
                 continue;
@@ -309,9 +344,8 @@ impl Session {
     /// Gives those a time that nobody waits for any more; to be called after every event.
     pub(super) fn let_go(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         for (id, generation) in &mut self.generations {
-            let orphan = generation.purpose == Purpose::Ask
-                && generation.questions.is_empty()
-                && !generation.shown;
+            let orphan =
+                generation.purpose == Purpose::Ask && generation.questions.is_empty() && !generation.shown;
             if !orphan {
                 generation.orphan_since = None;
             } else if generation.orphan_since.is_none() {
@@ -326,7 +360,10 @@ impl Session {
 
     /// The time of one that nobody waited for is over, unless somebody came.
     pub(super) fn grace_ended(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
-        let since = self.generations.get(&id).and_then(|generation| generation.orphan_since);
+        let since = self
+            .generations
+            .get(&id)
+            .and_then(|generation| generation.orphan_since);
         if since.is_some_and(|since| now.saturating_sub(since) >= GRACE) {
             self.stop_generation(id, effects);
         }

@@ -56,7 +56,10 @@ impl Idle {
 
     /// Has the session woken when the next thing is due.
     pub fn arm(&mut self, now: Duration, last_key: Option<Duration>, effects: &mut Vec<Effect>) {
-        let fresh = self.fresh.as_ref().map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
+        let fresh = self
+            .fresh
+            .as_ref()
+            .map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
         let warm = self.warm.as_ref().map(|(_, due)| *due);
         let prefetch = self.prefetch.as_ref().map(|prefetch| prefetch.due);
         let Some(due) = [fresh, warm, prefetch].into_iter().flatten().min() else {
@@ -74,7 +77,7 @@ impl Idle {
 
 impl Session {
     /// Plans what comes after the suggestion `hit`, which is shown now.
-    pub(super) fn plan_prefetch(&mut self, open: &Open, hit: &Hit, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn plan_prefetch(&mut self, open: &Open, hit: &Hit, now: Duration) {
         if !self.configuration.completion.prefetch {
             return;
         }
@@ -89,19 +92,30 @@ impl Session {
             text: inserted.to_owned() + &hit.fit.text,
             due: now + PREFETCH_AFTER,
         });
-        self.idle.arm(now, self.pacing.last_key(), effects);
     }
 
     /// Plans that the prompt of the document `uri` is made exact when the user rests.
-    pub(super) fn plan_freshening(&mut self, uri: &str, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn plan_freshening(&mut self, uri: &str) {
         self.idle.fresh = Some(uri.to_owned());
-        self.idle.arm(now, self.pacing.last_key(), effects);
     }
 
     /// Plans that the document `uri`, just opened, is put into the engine's cache.
-    pub(super) fn plan_warming(&mut self, uri: &str, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn plan_warming(&mut self, uri: &str, now: Duration) {
         self.idle.warm = Some((uri.to_owned(), now + WARM_AFTER));
-        self.idle.arm(now, self.pacing.last_key(), effects);
+    }
+
+    /// Whether the engine is there and nobody waits for it.
+    fn has_leisure(&self) -> bool {
+        let mut generations = self.generations.values();
+        let busy = generations.any(|generation| generation.purpose == Purpose::Ask);
+        !busy && matches!(self.source, Source::Found(_))
+    }
+
+    /// Has the session woken when something that is planned is due; to be called after every event.
+    pub(super) fn plan_rest(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.has_leisure() {
+            self.idle.arm(now, self.pacing.last_key(), effects);
+        }
     }
 
     /// Does what is due, unless somebody waits for the engine.
@@ -109,44 +123,45 @@ impl Session {
         if self.idle.armed.is_some_and(|armed| armed <= now) {
             self.idle.armed = None;
         }
-        let busy = self.generations.values().any(|generation| generation.purpose == Purpose::Ask);
-        let found = matches!(self.source, Source::Found(_));
-        if !found {
-            // The timer is set again once the engine is there.
+        if !self.has_leisure() {
             return;
         }
         let due = |at: Duration| at <= now;
-        if self.idle.prefetch.as_ref().is_some_and(|prefetch| due(prefetch.due))
+        if self
+            .idle
+            .prefetch
+            .as_ref()
+            .is_some_and(|prefetch| due(prefetch.due))
             && let Some(prefetch) = self.idle.prefetch.take()
-            && !busy
         {
             self.prefetch(&prefetch, now, effects);
         }
-        let rested = self.pacing.last_key().is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
-        if rested
-            && !busy
-            && let Some(uri) = self.idle.fresh.take()
-        {
+        let rested = self
+            .pacing
+            .last_key()
+            .is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
+        if rested && let Some(uri) = self.idle.fresh.take() {
             let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
             self.warm(&uri, offset, now, effects);
         }
         if self.idle.warm.as_ref().is_some_and(|(_, at)| due(*at))
             && let Some((uri, _)) = self.idle.warm.take()
-            && !busy
         {
-            let length = self.documents.get(&uri).map_or(0, |open| open.document.text().len_bytes());
+            let length = self
+                .documents
+                .get(&uri)
+                .map_or(0, |open| open.document.text().len_bytes());
             if length <= WARM_BYTES_MAX {
                 self.warm(&uri, length, now, effects);
             }
-        }
-        if !busy {
-            self.idle.arm(now, self.pacing.last_key(), effects);
         }
     }
 
     /// Asks for what comes after a suggestion, should it be accepted.
     fn prefetch(&mut self, prefetch: &Prefetch, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get(&prefetch.uri) else { return };
+        let Some(open) = self.documents.get(&prefetch.uri) else {
+            return;
+        };
         if open.document.version() != prefetch.version {
             return;
         }
@@ -181,7 +196,9 @@ impl Session {
 
     /// Has the prompt at `offset` of the document `uri` evaluated from its start.
     fn warm(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get(uri) else { return };
+        let Some(open) = self.documents.get(uri) else {
+            return;
+        };
         if !open.whole || open.excluded != Some(false) || !self.options.allow(&open.language) {
             return;
         }

