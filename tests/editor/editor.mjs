@@ -170,8 +170,8 @@ export class Window {
     }
 
     /** Opens the room's workspace with one of its files in front. */
-    static async open(browser, server, room, file) {
-        const context = await browser.newContext({ viewport: { width: 1100, height: 640 } });
+    static async open(browser, server, room, file, size = { width: 1100, height: 640 }) {
+        const context = await browser.newContext({ viewport: size });
         const window = new Window(await context.newPage(), room);
         const host = new URL(server.address).host;
         const payload = JSON.stringify([["openFile", `vscode-remote://${host}${join(room.workspace, file)}`]]);

@@ -105,17 +105,18 @@ test("what is no review is refused, and what of it is unknown is left out", () =
 
 function painted(hunks: Hunk[], text: string[]) {
     const page = { lineCount: text.length, line: (index: number) => text[index] ?? "", tabSize: 4 };
-    const { removed, inserted, conflicts, beside } = marks(hunks, page);
+    const { removed, replaced, inserted, conflicts, beside } = marks(hunks, page);
     const spans = (all: { first: number; last: number }[]) => all.map(({ first, last }) => `${first}-${last}`);
     const drawn = beside.map(({ line, text: shown, gap }) => `${line}:${" ".repeat(gap)}[${shown}]`);
-    return { removed: spans(removed), inserted, conflicts: spans(conflicts), beside: drawn };
+    return { removed: spans(removed), replaced: spans(replaced), inserted, conflicts: spans(conflicts), beside: drawn };
 }
 
 const twelve = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", ""];
 
 test("what goes is struck, what comes stands beside it in one block", () => {
     assert.deepEqual(painted(review().files[0]?.hunks ?? [], twelve), {
-        removed: ["1-1", "5-5"],
+        removed: ["5-5"],
+        replaced: ["1-1"],
         inserted: [10],
         conflicts: [],
         beside: ["1:   [ + TWO ]", "10:   [ + and a half ]", "11:   [ + and more   ]"],
@@ -134,7 +135,12 @@ test("a block never runs into the next hunk or out of the text, and says what it
     const atEnd = { ...long, range: { start: { line: 12, character: 0 }, end: { line: 12, character: 0 } } };
     assert.deepEqual(painted([atEnd], twelve).beside, ["12:   [ + 1 ⋯ 5 more ]"]);
     const beyond = { ...long, range: lines(40, 41) };
-    assert.deepEqual(painted([beyond], twelve).removed, ["12-12"]);
+    assert.deepEqual(painted([beyond], twelve).replaced, ["12-12"]);
+});
+
+test("the block keeps how its lines are indented among themselves, and no more", () => {
+    const indented = { ...parsedHunk("h1"), added: "        if x:\n\n            y\n" };
+    assert.deepEqual(painted([indented], twelve).beside, ["1:     [ + if x: ]", "2:   [ +       ]", "3:    [ +     y ]"]);
 });
 
 test("tabs count as the columns that they take, and long lines push nothing out of sight", () => {

@@ -10,6 +10,8 @@ export const editScheme = "freehold-edit";
 /** A hunk that is being edited. */
 interface Draft {
     seen: Seen;
+    /** Whether it was kept, so that there is nothing left to edit. */
+    kept: boolean;
     original: Uint8Array;
     text: Uint8Array;
     changedAt: number;
@@ -35,6 +37,9 @@ export class HunkEditor implements vscode.FileSystemProvider {
                 if (reason === vscode.TextDocumentSaveReason.Manual) this.savedByItself.delete(document.uri.path);
                 else this.savedByItself.add(document.uri.path);
             }),
+            vscode.workspace.onDidSaveTextDocument(async ({ uri }) => {
+                if (uri.scheme === editScheme && this.drafts.get(draftOf(uri))?.kept === true) await closeTabs(uri);
+            }),
             vscode.workspace.onDidCloseTextDocument(({ uri }) => {
                 if (uri.scheme === editScheme) this.drafts.delete(draftOf(uri));
             }),
@@ -46,7 +51,7 @@ export class HunkEditor implements vscode.FileSystemProvider {
     async open(seen: Seen, name: string, removed: string, added: string): Promise<void> {
         const bytes = new TextEncoder();
         const key = String(seen.hunk);
-        this.drafts.set(key, { seen, original: bytes.encode(removed), text: bytes.encode(added), changedAt: Date.now() });
+        this.drafts.set(key, { seen, kept: false, original: bytes.encode(removed), text: bytes.encode(added), changedAt: Date.now() });
         const proposed = place(seen.hunk, "proposed", name);
         this.changed.fire([{ type: vscode.FileChangeType.Changed, uri: proposed }]);
         await vscode.commands.executeCommand("vscode.diff", place(seen.hunk, "original", name), proposed, `${name}: edit, and save to keep`, {
@@ -75,20 +80,13 @@ export class HunkEditor implements vscode.FileSystemProvider {
     async writeFile(uri: vscode.Uri, content: Uint8Array): Promise<void> {
         if (!isProposed(uri)) throw vscode.FileSystemError.NoPermissions(uri);
         const draft = this.draft(uri);
-        if (!this.savedByItself.delete(uri.path)) await this.keep(draft.seen, new TextDecoder().decode(content));
+        if (!this.savedByItself.delete(uri.path)) {
+            await this.keep(draft.seen, new TextDecoder().decode(content));
+            draft.kept = true;
+        }
         draft.text = content;
         draft.changedAt = Date.now();
         this.changed.fire([{ type: vscode.FileChangeType.Changed, uri }]);
-    }
-
-    /** Closes the tabs in which the hunk was edited. */
-    async close(hunk: Id): Promise<void> {
-        const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-        const own = tabs.filter(({ input }) => {
-            const uri = input instanceof vscode.TabInputTextDiff ? input.modified : undefined;
-            return uri?.scheme === editScheme && draftOf(uri) === String(hunk);
-        });
-        await vscode.window.tabGroups.close(own);
     }
 
     watch(): vscode.Disposable {
@@ -116,6 +114,13 @@ export class HunkEditor implements vscode.FileSystemProvider {
         if (draft === undefined) throw vscode.FileSystemError.FileNotFound(uri);
         return draft;
     }
+}
+
+/** Closes the tabs in which the document is edited. */
+async function closeTabs(uri: vscode.Uri): Promise<void> {
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    const own = tabs.filter(({ input }) => input instanceof vscode.TabInputTextDiff && input.modified.toString() === uri.toString());
+    await vscode.window.tabGroups.close(own, true);
 }
 
 /** `freehold-edit:/HUNK/SIDE/NAME`: the name gives the editor the language. */

@@ -25,8 +25,10 @@ export interface Beside {
 
 /** What is painted. */
 export interface Marks {
-    /** Lines that would go. */
+    /** Lines that would go, with nothing in their place. */
     removed: Lines[];
+    /** Lines in whose place something else would come. */
+    replaced: Lines[];
     /** Lines before which something would be put. */
     inserted: number[];
     /** Lines in which the user has typed where a hunk would change them. */
@@ -43,7 +45,7 @@ const space = 3;
 
 /** What to paint for the hunks of a file, which come in the order of their places. */
 export function marks(hunks: readonly Hunk[], page: Page): Marks {
-    const result: Marks = { removed: [], inserted: [], conflicts: [], beside: [] };
+    const result: Marks = { removed: [], replaced: [], inserted: [], conflicts: [], beside: [] };
     const placed = hunks.flatMap((hunk) => {
         const lines = hunk.kind === "text" ? touched(hunk, page.lineCount) : undefined;
         return lines === undefined ? [] : [{ hunk, ...lines }];
@@ -51,7 +53,8 @@ export function marks(hunks: readonly Hunk[], page: Page): Marks {
     for (const [index, { hunk, lines, empty }] of placed.entries()) {
         if (hunk.conflict) result.conflicts.push(lines);
         else if (empty) result.inserted.push(lines.first);
-        else result.removed.push(lines);
+        else if (hunk.added === "") result.removed.push(lines);
+        else result.replaced.push(lines);
         // The next hunk's lines have proposed text of their own.
         const end = Math.min(placed[index + 1]?.lines.first ?? page.lineCount, page.lineCount);
         result.beside.push(...beside(hunk.added, lines.first, Math.max(end, lines.first + 1), page));
@@ -77,7 +80,7 @@ function beside(added: string, first: number, end: number, page: Page): Beside[]
     if (all.length > 1 && all.at(-1) === "") all.pop();
     const room = Math.min(end - first, shownMax);
     const rest = all.length - room;
-    const shown = all.slice(0, room).map((text) => `+ ${expanded(text, page.tabSize)}`);
+    const shown = dedented(all.slice(0, room).map((text) => expanded(text, page.tabSize))).map((text) => `+ ${text}`);
     if (rest > 0) {
         // The last line in sight says how much is out of sight.
         const hidden = `⋯ ${room === 1 ? rest : rest + 1} more`;
@@ -91,6 +94,13 @@ function beside(added: string, first: number, end: number, page: Page): Beside[]
         text: ` ${text.padEnd(block)} `,
         gap: space + (column > columnMax ? 0 : column - (widths[index] ?? 0)),
     }));
+}
+
+/** The lines without the blanks that all of them begin with: beside the code these tell nothing and take room. */
+function dedented(lines: readonly string[]): string[] {
+    const depths = lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length);
+    const depth = Math.min(...depths);
+    return Number.isFinite(depth) ? lines.map((line) => line.slice(depth)) : [...lines];
 }
 
 function width(line: string, tabSize: number): number {

@@ -10,7 +10,15 @@ export class Painter implements vscode.Disposable {
         isWholeLine: true,
         backgroundColor: new vscode.ThemeColor("diffEditor.removedLineBackground"),
         textDecoration: "line-through",
+        opacity: "0.7",
         overviewRulerColor: new vscode.ThemeColor("editorOverviewRuler.deletedForeground"),
+        overviewRulerLane: vscode.OverviewRulerLane.Left,
+        rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
+    });
+    private readonly replaced = vscode.window.createTextEditorDecorationType({
+        // Not the whole line: what comes instead stands in the same one.
+        backgroundColor: new vscode.ThemeColor("diffEditor.removedLineBackground"),
+        overviewRulerColor: new vscode.ThemeColor("editorOverviewRuler.modifiedForeground"),
         overviewRulerLane: vscode.OverviewRulerLane.Left,
         rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
     });
@@ -53,7 +61,7 @@ export class Painter implements vscode.Disposable {
     }
 
     dispose(): void {
-        vscode.Disposable.from(...this.listeners, this.removed, this.inserted, this.conflicts, this.beside).dispose();
+        vscode.Disposable.from(...this.listeners, this.removed, this.replaced, this.inserted, this.conflicts, this.beside).dispose();
     }
 
     private paintAll(): void {
@@ -63,8 +71,9 @@ export class Painter implements vscode.Disposable {
     private paint(editor: vscode.TextEditor): void {
         const { document } = editor;
         const hunks = this.desk.file(document.uri)?.hunks ?? [];
-        const { removed, inserted, conflicts, beside } = marks(hunks, page(editor));
+        const { removed, replaced, inserted, conflicts, beside } = marks(hunks, page(editor));
         editor.setDecorations(this.removed, removed.map((lines) => range(document, lines)));
+        editor.setDecorations(this.replaced, replaced.flatMap((lines) => each(document, lines)));
         editor.setDecorations(this.inserted, inserted.map((line) => range(document, { first: line, last: line })));
         editor.setDecorations(this.conflicts, conflicts.map((lines) => range(document, lines)));
         editor.setDecorations(
@@ -89,4 +98,12 @@ function page({ document, options }: vscode.TextEditor): Page {
 
 function range(document: vscode.TextDocument, { first, last }: Lines): vscode.Range {
     return new vscode.Range(document.lineAt(first).range.start, document.lineAt(last).range.end);
+}
+
+/** The text of each line, without the blanks before it. */
+function each(document: vscode.TextDocument, { first, last }: Lines): vscode.Range[] {
+    return Array.from({ length: last - first + 1 }, (_, index) => {
+        const line = document.lineAt(first + index);
+        return new vscode.Range(first + index, line.firstNonWhitespaceCharacterIndex, first + index, line.text.length);
+    });
 }

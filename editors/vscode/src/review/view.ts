@@ -14,7 +14,7 @@ export class ReviewView implements vscode.Disposable, vscode.TreeDataProvider<No
     readonly onDidChangeTreeData = this.changed.event;
 
     constructor(private readonly desk: Desk) {
-        this.view = vscode.window.createTreeView("freehold.review", { treeDataProvider: this, showCollapseAll: true });
+        this.view = vscode.window.createTreeView("freehold.review", { treeDataProvider: this });
         this.item = vscode.window.createStatusBarItem("review", vscode.StatusBarAlignment.Right, 99);
         this.item.name = "Freehold: changes to review";
         this.item.command = "freehold.review.focus";
@@ -65,7 +65,7 @@ export class ReviewView implements vscode.Disposable, vscode.TreeDataProvider<No
         const hunks = count(review);
         const sentence = `${counted(hunks, "hunk")} in ${counted(review.files.length, "file")} to keep or drop`;
         this.view.badge = hunks === 0 ? undefined : { value: hunks, tooltip: sentence };
-        this.item.text = `$(diff) ${hunks}`;
+        this.item.text = `$(diff-multiple) ${hunks}`;
         this.item.tooltip = `Freehold\n${sentence}`;
         this.item.accessibilityInformation = { label: `Freehold: ${sentence}` };
         if (hunks === 0) this.item.hide();
