@@ -21,7 +21,7 @@ function hunk(id: string, change: string, extra: object) {
 
 const sent = {
     changes: [
-        { id: "c1", title: "Louder", origin: "a patch", evidence: ["tests pass"] },
+        { id: "c1", title: "Louder", origin: "a patch", evidence: { parse: [{ path: "b.txt", brackets: "mended" }], tests: { run: "make", passed: true, code: 0, output: "" } } },
         { id: "c2", title: "", origin: "" },
     ],
     files: [
@@ -29,7 +29,7 @@ const sent = {
             uri: "file:///w/src/a.txt",
             path: "src/a.txt",
             hunks: [
-                hunk("h1", "c1", { title: "two → TWO", range: lines(1, 2), removed: "two\n", added: "TWO\n", alike: ["h4"] }),
+                hunk("h1", "c1", { title: "change 1 line to 1", range: lines(1, 2), removed: "two\n", added: "TWO\n", alike: ["h4"] }),
                 hunk("h2", "c1", { range: lines(5, 6), removed: "six\n", together: ["h1"] }),
                 hunk("h3", "c2", { range: lines(10, 10), added: "and a half\nand more\n" }),
             ],
@@ -39,7 +39,7 @@ const sent = {
             path: "b.txt",
             hunks: [
                 hunk("h4", "c1", { range: lines(1, 2), removed: "beta\n", added: "BETA\n", status: "conflict" }),
-                hunk("h5", "c1", { kind: "mode", title: "make executable" }),
+                hunk("h5", "c1", { kind: "mode", title: "make executable", range: lines(0, 0) }),
             ],
         },
     ],
@@ -67,7 +67,7 @@ test("the tree has a change's files and their hunks, and leaves out what is deci
     assert.deepEqual(tree(review()).flatMap(outline), [
         "Louder | 4 hunks in 2 files | git-pull-request | change",
         "  a.txt | src | - | file",
-        "    two → TWO | line 2  +1 −1 | diff-modified | hunk text alike",
+        "    TWO | line 2  +1 −1 | diff-modified | hunk text alike",
         "    six | line 6  −1 | diff-removed | hunk text together",
         "  b.txt |  | - | file",
         "    BETA | line 2  +1 −1  conflict | warning | hunk text",
@@ -84,11 +84,20 @@ test("every node has a name to be read out, and an identity of its own", () => {
     const rows = tree(review()).flatMap(all).map(row);
     assert.equal(new Set(rows.map(({ id }) => id)).size, rows.length);
     assert.deepEqual(rows.slice(0, 4).map(({ spoken }) => spoken), [
-        "Change Louder, 4 hunks in 2 files, Proposed by a patch, tests pass",
+        "Change Louder, 4 hunks in 2 files, Proposed by a patch, b.txt: closes brackets that were open, make: passed",
         "File src/a.txt, 2 hunks",
-        "replace: two → TWO, line 2, 1 hunk more like this",
+        "replace: TWO, line 2, 1 hunk more like this",
         "remove: six, line 6, Stands or falls with 1 other hunk",
     ]);
+});
+
+test("what speaks against a change is seen before anything is opened", () => {
+    const evidence = { parse: [{ path: "a", brackets: "broken" }], tests: { run: "make", passed: false, code: 2, output: "1\n".repeat(99) } };
+    const [node] = tree(review({ ...sent, changes: [{ id: "c1", title: "Louder", origin: "", evidence }] }));
+    assert.ok(node);
+    const { icon, tooltip } = row(node);
+    assert.equal(icon, "warning");
+    assert.match(tooltip, /^Louder\n4 hunks in 2 files\na: leaves brackets open\nmake: failed\n(1\n){11}1$/);
 });
 
 test("what is no review is refused, and what of it is unknown is left out", () => {
@@ -96,7 +105,7 @@ test("what is no review is refused, and what of it is unknown is left out", () =
     const odd = review({
         files: [
             { uri: 7 },
-            { uri: "file:///a", hunks: [{}, { id: 1, digest: "d", change: 2, kind: "dance" }, { id: 3, digest: "d", change: 2, kind: "text" }] },
+            { uri: "file:///a", hunks: [{}, { id: 1, digest: "d", change: 2, kind: "dance" }, { id: 3, digest: "d", change: 2, kind: "text", range: lines(0, 1) }] },
         ],
     });
     assert.equal(count(odd), 1);
@@ -154,7 +163,7 @@ test("a hunk is found by any line that it touches", () => {
     assert.ok(first && second);
     const at = (line: number) => hunkAt(first, line)?.id;
     assert.deepEqual([at(0), at(1), at(2), at(5), at(10)], [undefined, "h1", undefined, "h2", "h3"]);
-    assert.equal(hunkAt(second, 0), undefined);
+    assert.deepEqual([hunkAt(second, 0)?.id, hunkAt(second, 2)], ["h5", undefined]);
 });
 
 test("going on leads from hunk to hunk and from file to file, and round", () => {

@@ -5,13 +5,13 @@ import { basename } from "node:path/posix";
 import * as vscode from "vscode";
 
 import { type Server, text } from "../server";
+import { type Answer, parseAnswer } from "./answer";
 import type { Desk } from "./desk";
 import { HunkEditor } from "./hunkEditor";
 import { type Id, type Seen, seen } from "./state";
-import { counted } from "./tree";
+import { counted, type FileNode } from "./tree";
 import { isNode, type ReviewView } from "./view";
 import { hunkAt, lineOf, neighbour, type Stop, successor } from "./walk";
-import { type Answer, parseAnswer } from "./answer";
 
 /** Schemes of the documents that the server makes for the two sides of a diff. */
 const originalScheme = "freehold-original";
@@ -106,7 +106,7 @@ export class Deciding {
                 await this.run(`freehold.${verb}Hunk`, seen(subject.hunk));
                 break;
             case "file":
-                await this.run(`freehold.${verb}File`, { uri: subject.file.uri, change: subject.change });
+                await this.decideFile(verb, subject);
                 break;
             case "change": {
                 const hunks = subject.files.reduce((sum, file) => sum + file.hunks.length, 0);
@@ -115,6 +115,12 @@ export class Deciding {
                 break;
             }
         }
+    }
+
+    /** Decides the hunks that stand below the file: all of it, or only those of one change among several. */
+    private async decideFile(verb: "keep" | "drop", { file, hunks }: FileNode): Promise<void> {
+        if (hunks.length === file.hunks.length) await this.run(`freehold.${verb}File`, { uri: file.uri });
+        else await this.run(`freehold.${verb}Hunk`, { hunks: hunks.map(({ hunk }) => hunk.id) });
     }
 
     private async dropAll(): Promise<void> {
@@ -217,7 +223,7 @@ async function open(stop: Stop, preserveFocus: boolean): Promise<void> {
 }
 
 async function reveal({ file, hunk }: Stop, preserveFocus: boolean): Promise<void> {
-    const at = new vscode.Position(Math.max(0, lineOf(hunk)), hunk.range?.start.character ?? 0);
+    const at = new vscode.Position(Math.max(0, lineOf(hunk)), hunk.kind === "text" ? hunk.range.start.character : 0);
     const selection = new vscode.Range(at, at);
     const editor = await vscode.window.showTextDocument(vscode.Uri.parse(file.uri), { preserveFocus, preview: true, selection });
     editor.revealRange(selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);

@@ -30,7 +30,12 @@ function content(hunk: Hunk): vscode.MarkdownString {
     const entries = Object.entries(links).map(([command, label]) => `[${label}](command:${command}?${argument})`);
     markdown.appendMarkdown(`${entries.join(" &nbsp; ")}\n\n`);
     if (hunk.conflict) markdown.appendMarkdown("The text here was changed since this was proposed; nothing of yours is overwritten.\n\n");
-    markdown.appendCodeblock([...prefixed("-", hunk.removed), ...prefixed("+", hunk.added)].join("\n"), "diff");
+    if (hunk.kind !== "text") markdown.appendText(hunk.title);
+    else markdown.appendCodeblock([...prefixed("-", hunk.removed), ...prefixed("+", hunk.added)].join("\n"), "diff");
+    if (hunk.mine !== undefined) {
+        markdown.appendMarkdown("Yours:\n\n");
+        markdown.appendCodeblock(hunk.mine);
+    }
     return markdown;
 }
 

@@ -47,8 +47,7 @@ const space = 3;
 export function marks(hunks: readonly Hunk[], page: Page): Marks {
     const result: Marks = { removed: [], replaced: [], inserted: [], conflicts: [], beside: [] };
     const placed = hunks.flatMap((hunk) => {
-        const lines = hunk.kind === "text" ? touched(hunk, page.lineCount) : undefined;
-        return lines === undefined ? [] : [{ hunk, ...lines }];
+        return hunk.kind === "text" ? [{ hunk, ...touched(hunk, page.lineCount) }] : [];
     });
     for (const [index, { hunk, lines, empty }] of placed.entries()) {
         if (hunk.conflict) result.conflicts.push(lines);
@@ -63,8 +62,7 @@ export function marks(hunks: readonly Hunk[], page: Page): Marks {
 }
 
 /** The lines that a hunk of text touches; `empty` if it only puts something before the first of them. */
-export function touched(hunk: Hunk, lineCount: number): { lines: Lines; empty: boolean } | undefined {
-    if (hunk.range === undefined) return undefined;
+export function touched(hunk: Hunk, lineCount: number): { lines: Lines; empty: boolean } {
     const { start, end } = hunk.range;
     const clamp = (line: number): number => Math.max(0, Math.min(line, lineCount - 1));
     const empty = start.line === end.line && start.character === end.character;

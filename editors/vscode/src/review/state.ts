@@ -18,7 +18,7 @@ export interface Span {
     end: Place;
 }
 
-const kinds = ["text", "create", "delete", "rename", "mode"] as const;
+const kinds = ["text", "create", "delete", "replace", "rename", "mode"] as const;
 
 /** What a hunk does: to the text of a file, or to the file itself. */
 export type Kind = (typeof kinds)[number];
@@ -32,10 +32,12 @@ export interface Hunk {
     change: Id;
     kind: Kind;
     title: string;
-    /** Where it is in the live document; absent for what is done to the file itself. */
-    range?: Span;
+    /** Where it is in the live document; at its beginning for what is done to the file itself. */
+    range: Span;
     /** Whether the user has typed where it would change the text. */
     conflict: boolean;
+    /** What the user has made of the text there, in a conflict. */
+    mine?: string;
     removed: string;
     added: string;
     /** Hunks that do the same elsewhere. */
@@ -58,8 +60,15 @@ export interface Change {
     title: string;
     /** Who proposes it. */
     origin: string;
-    /** What is known about it besides, in lines for a person. */
-    evidence: string[];
+    evidence: Evidence;
+}
+
+/** What speaks for a change and against it. */
+export interface Evidence {
+    /** Files whose brackets the change leaves open, or closes. */
+    parse: { path: string; brackets: "broken" | "mended" }[];
+    /** How a command ended that was run against the files as they would be. */
+    tests?: { run: string; passed: boolean; output: string };
 }
 
 /** All that is pending, and what can be taken back. */
@@ -109,7 +118,22 @@ function change(value: unknown): Change | undefined {
     const { title, origin, evidence } = value;
     const name = id(value["id"]);
     if (name === undefined) return undefined;
-    return { id: name, title: text(title), origin: text(origin), evidence: each(evidence, sentence) };
+    return { id: name, title: text(title), origin: text(origin), evidence: parseEvidence(evidence) };
+}
+
+function parseEvidence(value: unknown): Evidence {
+    if (!isRecord(value)) return { parse: [] };
+    const { parse, tests } = value;
+    return {
+        parse: each(parse, (entry) => {
+            if (!isRecord(entry)) return undefined;
+            const { path, brackets } = entry;
+            return brackets === "broken" || brackets === "mended" ? { path: text(path), brackets } : undefined;
+        }),
+        ...(isRecord(tests)
+            ? { tests: { run: text(tests["run"]), passed: tests["passed"] === true, output: text(tests["output"]) } }
+            : {}),
+    };
 }
 
 function file(value: unknown): ReviewedFile | undefined {
@@ -121,20 +145,22 @@ function file(value: unknown): ReviewedFile | undefined {
 
 function hunk(value: unknown): Hunk | undefined {
     if (!isRecord(value)) return undefined;
-    const { digest, title, range, status, removed, added, alike, together } = value;
+    const { digest, title, range, status, removed, added, mine, alike, together } = value;
     const kind = kinds.find((candidate) => candidate === value["kind"]);
     const name = id(value["id"]);
     const part = id(value["change"]);
     if (name === undefined || part === undefined || typeof digest !== "string" || kind === undefined) return undefined;
     const span = parseSpan(range);
+    if (span === undefined) return undefined;
     return {
         id: name,
         digest,
         change: part,
         kind,
         title: text(title),
-        ...(span === undefined ? {} : { range: span }),
+        range: span,
         conflict: status === "conflict",
+        ...(typeof mine === "string" ? { mine } : {}),
         removed: text(removed),
         added: text(added),
         alike: each(alike, id),
@@ -166,10 +192,6 @@ function each<T>(value: unknown, read: (entry: unknown) => T | undefined): T[] {
 
 function id(value: unknown): Id | undefined {
     return typeof value === "string" || typeof value === "number" ? value : undefined;
-}
-
-function sentence(value: unknown): string | undefined {
-    return typeof value === "string" ? value : undefined;
 }
 
 function text(value: unknown): string {

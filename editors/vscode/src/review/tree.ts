@@ -87,15 +87,30 @@ function changeRow({ change, files }: ChangeNode): Row {
     const label = change.title === "" ? "Untitled change" : change.title;
     const size = `${counted(hunks, "hunk")} in ${counted(files.length, "file")}`;
     const origin = change.origin === "" ? [] : [`Proposed by ${change.origin}`];
+    const { remarks, bad, output } = evidence(change);
     return {
         id: `change ${change.id}`,
         label,
         description: size,
-        tooltip: [label, ...origin, size, ...change.evidence].join("\n"),
-        icon: "git-pull-request",
+        tooltip: [label, ...origin, size, ...remarks, ...output].join("\n"),
+        ...(bad ? { icon: "warning", colour: "problemsWarningIcon.foreground" } : { icon: "git-pull-request" }),
         context: "change",
-        spoken: `Change ${label}, ${[size, ...origin, ...change.evidence].join(", ")}`,
+        spoken: `Change ${label}, ${[size, ...origin, ...remarks].join(", ")}`,
     };
+}
+
+/** How much of a command's output a tooltip shows: the end of it, where outcomes stand. */
+const outputLinesMax = 12;
+
+/** What is known of a change besides; `bad` if it speaks against it. */
+function evidence({ evidence: { parse, tests } }: Change): { remarks: string[]; bad: boolean; output: string[] } {
+    const brackets = { broken: "leaves brackets open", mended: "closes brackets that were open" };
+    const remarks = parse.map((file) => `${file.path}: ${brackets[file.brackets]}`);
+    const broken = parse.some((file) => file.brackets === "broken");
+    if (tests === undefined) return { remarks, bad: broken, output: [] };
+    const outcome = `${tests.run}: ${tests.passed ? "passed" : "failed"}`;
+    const output = tests.passed ? [] : tests.output.trimEnd().split("\n").slice(-outputLinesMax);
+    return { remarks: [...remarks, outcome], bad: broken || !tests.passed, output };
 }
 
 function fileRow({ change, file, hunks }: FileNode): Row {
@@ -113,6 +128,7 @@ function fileRow({ change, file, hunks }: FileNode): Row {
 
 const looks = {
     create: { icon: "diff-added", colour: "gitDecoration.addedResourceForeground", word: "new file" },
+    replace: { icon: "diff-modified", colour: "gitDecoration.modifiedResourceForeground", word: "replace file" },
     delete: { icon: "diff-removed", colour: "gitDecoration.deletedResourceForeground", word: "delete file" },
     rename: { icon: "diff-renamed", colour: "gitDecoration.renamedResourceForeground", word: "move file" },
     mode: { icon: "gear", colour: "gitDecoration.modifiedResourceForeground", word: "file mode" },
@@ -132,14 +148,13 @@ function look(hunk: Hunk): (typeof looks)[keyof typeof looks] {
 
 function hunkRow({ file, hunk }: HunkNode): Row {
     const { icon, colour, word } = look(hunk);
-    const line = hunk.range === undefined ? undefined : `line ${hunk.range.start.line + 1}`;
-    const extent = size(hunk);
-    const label = titleOf(hunk, word);
-    const description = [line, extent, hunk.conflict ? "conflict" : undefined].filter((part) => part !== undefined).join("  ");
+    const line = hunk.kind === "text" ? `line ${hunk.range.start.line + 1}` : undefined;
+    const label = headline(hunk) ?? (hunk.title === "" ? word : hunk.title);
     const conflict = hunk.conflict ? ["The text here was changed since; nothing of yours is overwritten."] : [];
     const alike = hunk.alike.length === 0 ? [] : [`${counted(hunk.alike.length, "hunk")} more like this`];
     const together = hunk.together.length === 0 ? [] : [`Stands or falls with ${counted(hunk.together.length, "other hunk")}`];
     const remarks = [...conflict, ...alike, ...together];
+    const place = `${file.path}${line === undefined ? "" : `, ${line}`}`;
     const words = [
         "hunk",
         hunk.kind === "text" ? "text" : "whole",
@@ -149,8 +164,8 @@ function hunkRow({ file, hunk }: HunkNode): Row {
     return {
         id: `hunk ${hunk.id}`,
         label,
-        description,
-        tooltip: [label, `${file.path}${line === undefined ? "" : `, ${line}`}`, ...remarks].join("\n"),
+        description: [line, size(hunk), hunk.conflict ? "conflict" : undefined].filter((part) => part !== undefined).join("  "),
+        tooltip: [label, place, ...(hunk.title === "" || hunk.title === label ? [] : [hunk.title]), ...remarks].join("\n"),
         icon,
         colour,
         context: words.join(" "),
@@ -158,11 +173,10 @@ function hunkRow({ file, hunk }: HunkNode): Row {
     };
 }
 
-/** The server's title, or else the first words of what is shown. */
-function titleOf(hunk: Hunk, word: string): string {
-    if (hunk.title !== "") return hunk.title;
-    const first = `${hunk.added}\n${hunk.removed}`.split("\n").find((line) => line.trim() !== "");
-    return first?.trim() ?? word;
+/** The first words that a hunk of text brings, or else takes away: what a person knows it by. */
+function headline({ added, removed }: Hunk): string | undefined {
+    const first = `${added}\n${removed}`.split("\n").find((line) => line.trim() !== "");
+    return first?.trim();
 }
 
 /** How many lines a hunk of text brings and takes away. */

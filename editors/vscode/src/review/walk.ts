@@ -12,8 +12,8 @@ export interface Stop {
 /** The hunk that touches `line` of the file; one that changes text before one that is put in front of it. */
 export function hunkAt(file: ReviewedFile, line: number): Hunk | undefined {
     const here = file.hunks.filter((hunk) => {
-        const at = touched(hunk, Number.MAX_SAFE_INTEGER);
-        return at !== undefined && at.lines.first <= line && line <= at.lines.last;
+        const { lines } = touched(hunk, Number.MAX_SAFE_INTEGER);
+        return lines.first <= line && line <= lines.last;
     });
     return here.find((hunk) => hunk.removed !== "") ?? here[0];
 }
@@ -42,5 +42,5 @@ export function successor(file: ReviewedFile, hunk: Hunk): Hunk | undefined {
 
 /** The first line of a hunk; what is done to the file itself stands before the first line. */
 export function lineOf(hunk: Hunk): number {
-    return hunk.range?.start.line ?? -1;
+    return hunk.kind === "text" ? hunk.range.start.line : -1;
 }
