@@ -7,7 +7,7 @@ class Cart:
 
     def add(self, name, price, amount=10):
         if amount < 1:
-            raise ValueError(f"cannot buy {amount}")
+            raise ValueError("amount must be at least 1, not less")
         self.items.append((name, price, amount))
 
     def total(self):
