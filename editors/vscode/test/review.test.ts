@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { parseAnswer } from "../src/review/answer";
 import { marks } from "../src/review/marks";
 import { count, type Hunk, parseReview, type Review } from "../src/review/state";
-import { children, type Node, row, tree } from "../src/review/tree";
+import { children, type Node, parent, row, tree } from "../src/review/tree";
 import { hunkAt, neighbour, successor } from "../src/review/walk";
 
 /** Lines `first` to `last` without the last one's end, as the server names whole lines. */
@@ -81,7 +81,11 @@ test("the tree has a change's files and their hunks, and leaves out what is deci
 
 test("every node has a name to be read out, and an identity of its own", () => {
     const all = (node: Node): Node[] => [node, ...children(node).flatMap(all)];
-    const rows = tree(review()).flatMap(all).map(row);
+    const roots = tree(review());
+    const rows = roots.flatMap(all).map(row);
+    for (const node of roots.flatMap(all)) {
+        for (const child of children(node)) assert.equal(parent(child, roots), node);
+    }
     assert.equal(new Set(rows.map(({ id }) => id)).size, rows.length);
     assert.deepEqual(rows.slice(0, 4).map(({ spoken }) => spoken), [
         "Change Louder, 4 hunks in 2 files, Proposed by a patch, b.txt: closes brackets that were open, make: passed",

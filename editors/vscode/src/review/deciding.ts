@@ -8,7 +8,7 @@ import { type Server, text } from "../server";
 import { type Answer, parseAnswer } from "./answer";
 import type { Desk } from "./desk";
 import { HunkEditor } from "./hunkEditor";
-import { type Id, type Seen, seen } from "./state";
+import { type Id, isText, type Seen, seen } from "./state";
 import { counted, type FileNode } from "./tree";
 import { isNode, type ReviewView } from "./view";
 import { hunkAt, lineOf, neighbour, type Stop, successor } from "./walk";
@@ -17,10 +17,18 @@ import { hunkAt, lineOf, neighbour, type Stop, successor } from "./walk";
 const originalScheme = "freehold-original";
 const proposedScheme = "freehold-proposed";
 
+/** Where to go once a hunk is decided. */
+interface Next {
+    after: Id;
+    then: Id;
+    /** Whether it was decided in the tree or in the text. */
+    place: "tree" | "text";
+}
+
 export class Deciding {
     readonly editor = new HunkEditor((hunk, text) => this.keepEdited(hunk, text));
     /** The hunk to go to once the one before it is decided. */
-    private next: { after: Id; then: Id } | undefined;
+    private next: Next | undefined;
 
     constructor(
         private readonly server: Server,
@@ -48,8 +56,8 @@ export class Deciding {
             "freehold.review.keepAll": () => this.run("freehold.keepAll"),
             "freehold.review.dropAll": () => this.dropAll(),
             "freehold.review.preview": (about) => this.preview(about),
-            "freehold.review.undo": () => this.run("freehold.undo", {}),
-            "freehold.review.redo": () => this.run("freehold.redo", {}),
+            "freehold.review.undo": () => this.step("freehold.undo", "Undone", this.desk.review.undo),
+            "freehold.review.redo": () => this.step("freehold.redo", "Done again", this.desk.review.redo),
         };
     }
 
@@ -59,7 +67,14 @@ export class Deciding {
         if (next === undefined || this.desk.hunk(next.after) !== undefined) return;
         this.next = undefined;
         const stop = this.desk.hunk(next.then);
-        if (stop !== undefined) await reveal(stop, false);
+        if (stop === undefined) return;
+        if (next.place === "tree") await this.view.select(stop);
+        else await reveal(stop, false);
+    }
+
+    /** The user goes elsewhere or types on, and must not be taken away from there. */
+    stay(): void {
+        this.next = undefined;
     }
 
     private async walk(direction: 1 | -1): Promise<void> {
@@ -82,28 +97,35 @@ export class Deciding {
 
     private async decideHere(verb: "keep" | "drop"): Promise<void> {
         const stop = this.here();
-        if (stop === undefined) return;
+        if (stop !== undefined) await this.decideAndGoOn(verb, stop, "text");
+    }
+
+    private async decideAndGoOn(verb: "keep" | "drop", stop: Stop, place: Next["place"]): Promise<void> {
         const then = successor(stop.file, stop.hunk);
-        if (then !== undefined) this.next = { after: stop.hunk.id, then: then.id };
+        this.next = then === undefined ? undefined : { after: stop.hunk.id, then: then.id, place };
         const answer = await this.run(`freehold.${verb}Hunk`, seen(stop.hunk));
         if (answer?.applied !== true) this.next = undefined;
     }
 
     private async editHere(): Promise<void> {
         const stop = this.here();
-        if (stop !== undefined) await this.editor.open(seen(stop.hunk), basename(stop.file.path), stop.hunk.removed, stop.hunk.added);
+        if (stop !== undefined) await this.openEditor(stop);
     }
 
     private async decide(verb: "keep" | "drop", about: unknown): Promise<void> {
-        const subject = isNode(about) ? about : (parseSeen(about) ?? this.view.selected);
-        if (subject === undefined) return;
-        if (!isNode(subject)) {
-            await this.run(`freehold.${verb}Hunk`, subject);
+        const named = parseSeen(about);
+        if (named !== undefined) {
+            await this.run(`freehold.${verb}Hunk`, named);
             return;
         }
-        switch (subject.kind) {
+        const subject = isNode(about) ? about : this.view.selected;
+        switch (subject?.kind) {
+            case undefined:
+                say("Nothing is selected.");
+                break;
             case "hunk":
-                await this.run(`freehold.${verb}Hunk`, seen(subject.hunk));
+                if (isNode(about)) await this.run(`freehold.${verb}Hunk`, seen(subject.hunk));
+                else await this.decideAndGoOn(verb, subject, "tree");
                 break;
             case "file":
                 await this.decideFile(verb, subject);
@@ -136,7 +158,12 @@ export class Deciding {
 
     private async edit(about: unknown): Promise<void> {
         const stop = this.stop(about);
-        if (stop !== undefined) await this.editor.open(seen(stop.hunk), basename(stop.file.path), stop.hunk.removed, stop.hunk.added);
+        if (stop !== undefined) await this.openEditor(stop);
+    }
+
+    private async openEditor({ file, hunk }: Stop): Promise<void> {
+        if (isText(hunk)) await this.editor.open(seen(hunk), basename(file.path), hunk.removed, hunk.added);
+        else say("Only text can be edited; this is about the file itself.");
     }
 
     private async keepEdited(about: Seen, text: string): Promise<void> {
@@ -167,6 +194,11 @@ export class Deciding {
         });
         if (sides.length === 0) say("Nothing waits to be kept or dropped.");
         else await vscode.commands.executeCommand("vscode.changes", "Freehold: proposed changes", sides);
+    }
+
+    private async step(command: string, word: string, title: string | undefined): Promise<void> {
+        const answer = await this.run(command, {});
+        if (answer?.applied === true && answer.message === undefined && title !== undefined) say(`${word}: ${title}`);
     }
 
     private async preview(about: unknown): Promise<void> {

@@ -53,6 +53,8 @@ export class Desk implements vscode.Disposable {
     }
 
     private set(review: Review): void {
+        // The server says it again with each key that is typed, mostly with nothing new in it.
+        if (JSON.stringify(review) === JSON.stringify(this.state)) return;
         this.state = review;
         const context = {
             reviewPending: count(review) > 0,

@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 
 import type { Desk } from "./desk";
-import { type Hunk, seen } from "./state";
+import { type Hunk, isText, seen } from "./state";
 import { hunkAt } from "./walk";
 
 /** What the links may run; text from a change can be no link. */
@@ -30,7 +30,7 @@ function content(hunk: Hunk): vscode.MarkdownString {
     const entries = Object.entries(links).map(([command, label]) => `[${label}](command:${command}?${argument})`);
     markdown.appendMarkdown(`${entries.join(" &nbsp; ")}\n\n`);
     if (hunk.conflict) markdown.appendMarkdown("The text here was changed since this was proposed; nothing of yours is overwritten.\n\n");
-    if (hunk.kind !== "text") markdown.appendText(hunk.title);
+    if (!isText(hunk)) markdown.appendText(hunk.title);
     else markdown.appendCodeblock([...prefixed("-", hunk.removed), ...prefixed("+", hunk.added)].join("\n"), "diff");
     if (hunk.mine !== undefined) {
         markdown.appendMarkdown("Yours:\n\n");

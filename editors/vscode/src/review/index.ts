@@ -33,6 +33,10 @@ export function startReview(server: Server, desk: Desk): Started {
         deciding.editor.register(),
         vscode.languages.registerHoverProvider([{ scheme: "file" }, { scheme: "untitled" }], new ReviewHover(desk)),
         vscode.window.onDidChangeActiveTextEditor(followEditor),
+        vscode.window.onDidChangeTextEditorSelection(({ kind }) => {
+            // Edits of the server move the cursor too, but are no kind of these.
+            if (kind === vscode.TextEditorSelectionChangeKind.Keyboard || kind === vscode.TextEditorSelectionChangeKind.Mouse) deciding.stay();
+        }),
         desk.onDidChange(() => {
             followEditor();
             void deciding.changed();

@@ -108,6 +108,11 @@ export function count(review: Review): number {
     return review.files.reduce((sum, { hunks }) => sum + hunks.length, 0);
 }
 
+/** Whether a hunk is of text, be it of a file that is yet to be made, and not of a file as a whole. */
+export function isText(hunk: Hunk): boolean {
+    return hunk.kind === "text" || hunk.added !== "" || hunk.removed !== "";
+}
+
 /** The hunk as it was shown, as decisions name it. */
 export function seen(hunk: Hunk): Seen {
     return { hunk: hunk.id, digest: hunk.digest };

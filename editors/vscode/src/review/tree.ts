@@ -2,7 +2,7 @@
 
 import { basename, dirname } from "node:path/posix";
 
-import { type Change, type Hunk, type Id, type Review, type ReviewedFile } from "./state";
+import { type Change, type Hunk, type Id, isText, type Review, type ReviewedFile } from "./state";
 
 /** A change in the tree. */
 export interface ChangeNode {
@@ -67,6 +67,20 @@ export function children(node: Node): Node[] {
             return node.hunks;
         case "hunk":
             return [];
+    }
+}
+
+/** The node above, which is one of `roots` or below one of them. */
+export function parent(node: Node, roots: readonly ChangeNode[]): Node | undefined {
+    switch (node.kind) {
+        case "change":
+            return undefined;
+        case "file":
+            return roots.find(({ change }) => change.id === node.change);
+        case "hunk": {
+            const root = roots.find(({ change }) => change.id === node.hunk.change);
+            return root?.files.find(({ file }) => file.uri === node.file.uri);
+        }
     }
 }
 
@@ -157,7 +171,7 @@ function hunkRow({ file, hunk }: HunkNode): Row {
     const place = `${file.path}${line === undefined ? "" : `, ${line}`}`;
     const words = [
         "hunk",
-        hunk.kind === "text" ? "text" : "whole",
+        isText(hunk) ? "text" : "whole",
         ...(hunk.alike.length === 0 ? [] : ["alike"]),
         ...(hunk.together.length === 0 ? [] : ["together"]),
     ];
@@ -180,8 +194,9 @@ function headline({ added, removed }: Hunk): string | undefined {
 }
 
 /** How many lines a hunk of text brings and takes away. */
-function size({ kind, added, removed }: Hunk): string | undefined {
-    if (kind !== "text") return undefined;
+function size(hunk: Hunk): string | undefined {
+    if (!isText(hunk)) return undefined;
+    const { added, removed } = hunk;
     const parts = [added === "" ? [] : [`+${lineCount(added)}`], removed === "" ? [] : [`−${lineCount(removed)}`]];
     return parts.flat().join(" ");
 }

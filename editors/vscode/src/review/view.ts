@@ -4,7 +4,8 @@ import * as vscode from "vscode";
 
 import type { Desk } from "./desk";
 import { count } from "./state";
-import { children, counted, type Node, row, tree } from "./tree";
+import { children, counted, type Node, parent, row, tree } from "./tree";
+import type { Stop } from "./walk";
 
 export class ReviewView implements vscode.Disposable, vscode.TreeDataProvider<Node> {
     private readonly changed = new vscode.EventEmitter<undefined>();
@@ -27,6 +28,15 @@ export class ReviewView implements vscode.Disposable, vscode.TreeDataProvider<No
     /** The node that is selected in the tree. */
     get selected(): Node | undefined {
         return this.view.selection[0];
+    }
+
+    /** Selects a hunk in the tree. */
+    async select(stop: Stop): Promise<void> {
+        await this.view.reveal({ kind: "hunk", ...stop }, { select: true, focus: true });
+    }
+
+    getParent(node: Node): Node | undefined {
+        return parent(node, tree(this.desk.review));
     }
 
     getChildren(node?: Node): Node[] {
