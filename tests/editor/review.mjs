@@ -99,7 +99,7 @@ const fiveHunks = {
 
         // Typed between two hunks, while they wait.
         await row(window, "if amount < 1:").click();
-        await goTo(window, 8, 41);
+        await goTo(window, 8, 40);
         await window.type("0");
         await row(window, "return sum(").click();
         await row(window, "if amount < 1:").click();

@@ -324,7 +324,7 @@ fn five_hunks_in_two_files_are_decided_undone_and_done_again() {
     client.hints(CART, 2);
 
     // Typed between two hunks, while they wait.
-    client.type_at(CART, 7, 40, "0");
+    client.type_at(CART, 7, 39, "0");
     let hints = client.hints(CART, 2);
     let mut edited = hints[0]["data"].clone();
     edited["text"] = json!(

@@ -157,7 +157,7 @@ local function tell_the_story()
   wait_for_hints(cart, 2)
 
   -- Typed between two hunks, while they wait.
-  vim.api.nvim_win_set_cursor(0, { 8, 39 })
+  vim.api.nvim_win_set_cursor(0, { 8, 38 })
   vim.cmd('normal! a0')
   local hunk = vim.tbl_filter(function(hint)
     return hint.lnum < 11
