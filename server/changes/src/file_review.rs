@@ -30,13 +30,13 @@ pub struct Live {
 pub struct FileReview {
     pub(crate) path: WorkspacePath,
     pub(crate) authority: Authority,
-    exists: bool,
-    mode: u32,
-    format: Format,
-    text: TextReview,
+    pub(crate) exists: bool,
+    pub(crate) mode: u32,
+    pub(crate) format: Format,
+    pub(crate) text: TextReview,
     /// What it holds when that is not text; the text is empty then.
-    binary: Option<Arc<[u8]>>,
-    operations: Vec<Operation>,
+    pub(crate) binary: Option<Arc<[u8]>>,
+    pub(crate) operations: Vec<Operation>,
     /// The digest of the live bytes; kept because decisions and views ask for it over and over.
     standing: Standing,
 }
@@ -323,6 +323,19 @@ impl FileReview {
         self.operations.retain(|operation| !ids.contains(&operation.id));
         self.text
             .forget(|hunk, live| ids.contains(&hunk.id()) && hunk.status(live) == Status::Landed);
+    }
+
+    /// Forgets the hunks `ids`, however they stand.
+    pub(crate) fn forget_hunks(&mut self, ids: &[HunkId]) {
+        self.operations.retain(|operation| !ids.contains(&operation.id));
+        self.text.forget(|hunk, _| ids.contains(&hunk.id()));
+    }
+
+    pub(crate) fn forget_dropped(&mut self) {
+        let standing = self.standing;
+        self.operations
+            .retain(|operation| *operation.effective(standing) != Decision::Drop);
+        self.text.forget(|hunk, _| *hunk.decision() == Decision::Drop);
     }
 
     /// Forgets what belongs to `change`, or what has come about by itself.

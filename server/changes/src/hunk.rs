@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Digest;
 use crate::lines::{self, Row};
 
 /// Names a hunk within a review; it stays the same while the hunk moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HunkId(pub u64);
 
 /// Names a change within a review.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ChangeId(pub u64);
 
 impl fmt::Display for HunkId {
@@ -28,7 +30,8 @@ impl fmt::Display for ChangeId {
 }
 
 /// A line of a hunk, counted from 0 among the removed or the added ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LineId {
     /// A line that the hunk takes away.
     Removed(usize),
@@ -37,7 +40,8 @@ pub enum LineId {
 }
 
 /// What the user said about a hunk.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Nothing yet.
     #[default]
@@ -68,18 +72,18 @@ pub enum Status {
 /// and `proposed`; `base` and `proposed` then have grown by the lines around that were changed with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hunk {
-    id: HunkId,
-    change: ChangeId,
+    pub(crate) id: HunkId,
+    pub(crate) change: ChangeId,
     pub(crate) range: Range<usize>,
     pub(crate) base: String,
     pub(crate) proposed: String,
     /// How many bytes `base` and `proposed` have grown by, before and behind.
     pub(crate) grown: (usize, usize),
     /// What was first proposed, if the user has edited it.
-    first_proposed: Option<String>,
-    decision: Decision,
+    pub(crate) first_proposed: Option<String>,
+    pub(crate) decision: Decision,
     /// The live text that the decision was made on, and what the hunk had grown by.
-    decided_on: (String, (usize, usize)),
+    pub(crate) decided_on: (String, (usize, usize)),
 }
 
 impl Hunk {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use host::Files;
 use serde::{Deserialize, Serialize};
 
+use crate::hunk::HunkId;
 use crate::operation::Standing;
 use crate::{Digest, PathError, WorkspacePath};
 
@@ -44,6 +45,10 @@ pub struct About {
     pub run: String,
     /// The steps that it takes back, if that is what it is for.
     pub takes_back: Vec<StepId>,
+    /// The hunks of the review that it carries out, if that is what it is for; see [`crate::Plan::hunks`].
+    pub hunks: Vec<HunkId>,
+    /// Who decided that it be done.
+    pub person: String,
 }
 
 /// What a step did to one file.
@@ -77,6 +82,10 @@ struct Record {
     session: String,
     run: String,
     takes_back: Vec<u64>,
+    #[serde(default)]
+    hunks: Vec<HunkId>,
+    #[serde(default)]
+    person: String,
     files: Vec<FileRecord>,
     folders: Vec<String>,
 }
@@ -89,8 +98,9 @@ struct FileRecord {
     in_editor: bool,
 }
 
+/// A file in a record; none stands for no file.
 #[derive(Serialize, Deserialize)]
-struct StandingRecord {
+pub(crate) struct StandingRecord {
     digest: String,
     mode: u32,
 }
@@ -151,6 +161,20 @@ impl<'a> Journal<'a> {
         self.numbers(INTENT)?
             .into_iter()
             .map(|number| self.read(number, INTENT))
+            .collect()
+    }
+
+    /// The name of the last thing that was done.
+    pub(crate) fn last_id(&self) -> Result<Option<StepId>, JournalError> {
+        Ok(self.numbers(STEP)?.last().copied().map(StepId))
+    }
+
+    /// What was done after the step `since`, oldest first.
+    pub(crate) fn steps_since(&self, since: StepId) -> Result<Vec<Step>, JournalError> {
+        self.numbers(STEP)?
+            .into_iter()
+            .filter(|&number| number > since.0)
+            .map(|number| self.read(number, STEP))
             .collect()
     }
 
@@ -215,6 +239,8 @@ impl Record {
             session: step.about.session.clone(),
             run: step.about.run.clone(),
             takes_back: step.about.takes_back.iter().map(|id| id.0).collect(),
+            hunks: step.about.hunks.clone(),
+            person: step.about.person.clone(),
             files: step.files.iter().map(file).collect(),
             folders: step.folders.clone(),
         }
@@ -237,6 +263,8 @@ impl Record {
                 session: self.session,
                 run: self.run,
                 takes_back: self.takes_back.into_iter().map(StepId).collect(),
+                hunks: self.hunks,
+                person: self.person,
             },
             files: self.files.into_iter().map(file).collect::<Option<_>>()?,
             folders: self.folders,
@@ -245,7 +273,7 @@ impl Record {
 }
 
 impl StandingRecord {
-    fn of(standing: Standing) -> Option<Self> {
+    pub(crate) fn of(standing: Standing) -> Option<Self> {
         match standing {
             Standing::Absent => None,
             Standing::File { digest, mode } => Some(Self {
@@ -255,7 +283,7 @@ impl StandingRecord {
         }
     }
 
-    fn standing(record: Option<Self>) -> Option<Standing> {
+    pub(crate) fn standing(record: Option<Self>) -> Option<Standing> {
         match record {
             None => Some(Standing::Absent),
             Some(Self { digest, mode }) => Some(Standing::File {

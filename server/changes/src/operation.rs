@@ -26,8 +26,8 @@ pub struct Operation {
     pub(crate) kind: OperationKind,
     /// What stood there when it was proposed.
     pub(crate) base: Standing,
-    decision: Decision,
-    decided_on: Standing,
+    pub(crate) decision: Decision,
+    pub(crate) decided_on: Standing,
 }
 
 /// What stands at a path, as far as decisions depend on it.

@@ -70,6 +70,12 @@ impl Plan {
     pub fn writes(&self) -> Vec<Write> {
         self.files.iter().flat_map(PlannedFile::writes).collect()
     }
+
+    /// The hunks that it carries out, for [`crate::About::hunks`].
+    #[must_use]
+    pub fn hunks(&self) -> Vec<HunkId> {
+        self.files.iter().flat_map(|file| file.hunks.clone()).collect()
+    }
 }
 
 impl PlannedFile {

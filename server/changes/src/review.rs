@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::file_review::{FileReview, Live, ProposedFile};
 use crate::hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
 use crate::operation::{Operation, Standing};
@@ -14,18 +16,41 @@ use crate::{Digest, Edit, WorkspacePath};
 /// It is fed what the editor and the disk say, and never changes either.
 #[derive(Debug, Clone, Default)]
 pub struct Review {
-    files: BTreeMap<WorkspacePath, FileReview>,
-    changes: BTreeMap<ChangeId, ChangeInfo>,
-    last_id: u64,
+    pub(crate) files: BTreeMap<WorkspacePath, FileReview>,
+    pub(crate) changes: BTreeMap<ChangeId, ChangeInfo>,
+    pub(crate) last_id: u64,
 }
 
 /// What is known of a change besides its hunks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ChangeInfo {
     /// What it is for, in one line.
     pub title: String,
     /// Who proposes it: a session, a program.
     pub origin: String,
+    /// What stands behind it, as far as there is such a thing.
+    #[serde(default)]
+    pub provenance: Provenance,
+}
+
+/// What stands behind a change; each is empty where there is no such thing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The session that it comes from.
+    #[serde(default)]
+    pub session: String,
+    /// The run within the session.
+    #[serde(default)]
+    pub run: String,
+    /// What the model was asked: a digest of the prompt, or the record of the request in the audit log.
+    #[serde(default)]
+    pub prompt: String,
+    /// The file of the model that wrote it, or its digest.
+    #[serde(default)]
+    pub model: String,
+    /// Who asked for it.
+    #[serde(default)]
+    pub person: String,
 }
 
 /// A change that somebody wants to make.
@@ -272,6 +297,14 @@ impl Review {
         self.forget(|_, status| status == Status::Landed);
     }
 
+    /// Forgets the hunks that were dropped.
+    pub fn forget_dropped(&mut self) {
+        for file in self.files.values_mut() {
+            file.forget_dropped();
+        }
+        self.files.retain(|_, file| !file.is_settled());
+    }
+
     fn forget(&mut self, mut forget: impl FnMut(ChangeId, Status) -> bool) {
         for file in self.files.values_mut() {
             file.forget(&mut forget);
@@ -295,6 +328,21 @@ impl Review {
                 self.files.insert(file.path.clone(), file);
             }
         }
+    }
+
+    /// Takes note that an apply carried out the hunks `ids`, whatever had been kept of the review by then.
+    pub(crate) fn carried_out_before(
+        &mut self,
+        path: &WorkspacePath,
+        ids: &[HunkId],
+        now_at: WorkspacePath,
+        live: Live,
+    ) {
+        self.carried_out(path, ids, now_at.clone(), live);
+        if let Some(file) = self.files.get_mut(&now_at) {
+            file.forget_hunks(ids);
+        }
+        self.files.retain(|_, file| !file.is_settled());
     }
 
     fn check(&self, id: HunkId, seen: Digest, decision: &Decision) -> Result<WorkspacePath, DecideError> {

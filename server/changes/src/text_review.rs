@@ -12,9 +12,9 @@ use crate::lines::{self, Edit};
 /// The live text of a file, and the hunks proposed for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextReview {
-    live: String,
+    pub(crate) live: String,
     /// In the order of their ranges, which do not overlap.
-    hunks: Vec<Hunk>,
+    pub(crate) hunks: Vec<Hunk>,
 }
 
 /// An edit does not fit the text that it was sent for.
@@ -49,6 +49,25 @@ impl TextReview {
             live: live.to_owned(),
             hunks: Vec::new(),
         }
+    }
+
+    /// Whether the hunks lie in the text, in order and apart; those read from a disk may not.
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut end = 0;
+        self.hunks.iter().all(|hunk| {
+            let Range { start, end: behind } = hunk.range;
+            let (before, after) = hunk.grown;
+            let shrinks = |text: &str| {
+                let last = text.len().checked_sub(after);
+                last.is_some_and(|last| text.get(before..last).is_some())
+            };
+            let apart = end <= start && start <= behind;
+            end = behind;
+            apart
+                && self.live.get(hunk.range.clone()).is_some()
+                && shrinks(&hunk.base)
+                && shrinks(&hunk.proposed)
+        })
     }
 
     /// The text as its authority has it.

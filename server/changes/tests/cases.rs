@@ -100,6 +100,7 @@ impl Case {
         let info = ChangeInfo {
             title: "A patch".to_owned(),
             origin: "propose".to_owned(),
+            ..ChangeInfo::default()
         };
         let mut review = std::mem::take(&mut self.review);
         let proposed = review.propose_patch(info, &patches, |path| self.live(path));

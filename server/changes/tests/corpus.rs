@@ -176,6 +176,7 @@ fn apply(file: &OddFile, diff: &[u8], wanted: &[bool]) -> Result<(Vec<u8>, u32),
     let info = ChangeInfo {
         title: String::new(),
         origin: String::new(),
+        ..ChangeInfo::default()
     };
     review
         .propose_patch(info, &patches, |path| {
@@ -250,6 +251,7 @@ fn deciding_one_of_five_hundred_hunks() {
     let info = ChangeInfo {
         title: String::new(),
         origin: String::new(),
+        ..ChangeInfo::default()
     };
     let proposal = Proposal {
         info,
@@ -320,6 +322,7 @@ fn proposing_five_thousand_lines() {
         let info = ChangeInfo {
             title: String::new(),
             origin: String::new(),
+            ..ChangeInfo::default()
         };
         let start = host.monotonic();
         review

@@ -56,6 +56,7 @@ fn review() -> Review {
     let info = ChangeInfo {
         title: "A patch".to_owned(),
         origin: "a test".to_owned(),
+        ..ChangeInfo::default()
     };
     review
         .propose_patch(info, &patch::parse(PATCH.as_bytes()).expect("read"), live)

@@ -24,6 +24,22 @@ pub enum Command {
     Models(ModelsArguments),
     /// Print the suggestion at a place in a file
     Complete(CompleteArguments),
+    /// Put a patch up for review; nothing is written before you keep it
+    Propose(ProposeArguments),
+    /// Show what waits for your decision, or what a step did
+    Diff(DiffArguments),
+    /// Keep hunks that wait: they are written at once, all or nothing
+    Keep(PickArguments),
+    /// Drop hunks that wait
+    Drop(PickArguments),
+    /// Take back what was kept; what you changed since is merged, never overwritten
+    Undo(BackArguments),
+    /// Do again what was taken back
+    Redo(BackArguments),
+    /// List what was kept and taken back
+    Checkpoints(CheckpointsArguments),
+    /// Show the audit log, or verify that nothing of it was changed
+    Audit(AuditArguments),
     /// Say what is installed, what is wrong and how to mend it
     Doctor(DoctorArguments),
     /// Measure this machine
@@ -106,6 +122,107 @@ pub struct CompleteArguments {
     /// Use this installed model instead of the chosen one
     #[arg(long)]
     pub model: Option<String>,
+}
+
+/// Which workspace a command is for.
+#[derive(Debug, Args)]
+pub struct WorkspaceArguments {
+    /// Root of the workspace; else the folder above that an editor has open, or that holds `.git`, or this one
+    #[arg(long, value_name = "FOLDER")]
+    pub workspace: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ProposeArguments {
+    /// The patch, a unified diff; standard input without it
+    pub patch: Option<PathBuf>,
+    /// What it is for, in one line
+    #[arg(long, default_value = "A patch")]
+    pub title: String,
+    /// Who proposes it
+    #[arg(long, default_value = "terminal")]
+    pub origin: String,
+    /// Run this command against the files as they would be, and say whether it passes
+    #[arg(long, value_name = "COMMAND")]
+    pub check: Option<String>,
+    #[command(flatten)]
+    pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// Show what this step did
+    #[arg(long)]
+    pub step: Option<u64>,
+    /// Print a patch of all that waits, without names of hunks
+    #[arg(long, conflicts_with = "step")]
+    pub patch: bool,
+    #[command(flatten)]
+    pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("pick").required(true).args(["hunks", "file", "change", "all"])))]
+pub struct PickArguments {
+    /// Names of hunks, as `freehold diff` shows them
+    pub hunks: Vec<String>,
+    /// All hunks of this file
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<String>,
+    /// All hunks of this change
+    #[arg(long, value_name = "NAME")]
+    pub change: Option<String>,
+    /// All hunks
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct BackArguments {
+    /// This step instead of the latest
+    #[arg(long)]
+    pub step: Option<u64>,
+    /// All steps of its run
+    #[arg(long, conflicts_with_all = ["session", "hunk"])]
+    pub run: bool,
+    /// All steps of its session
+    #[arg(long, conflicts_with = "hunk")]
+    pub session: bool,
+    /// Only this hunk of it, counted from 1 within the file
+    #[arg(long, value_name = "NUMBER")]
+    pub hunk: Option<usize>,
+    /// The file of the hunk, if the step has several
+    #[arg(long, value_name = "PATH", requires = "hunk")]
+    pub file: Option<String>,
+    #[command(flatten)]
+    pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckpointsArguments {
+    #[command(flatten)]
+    pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    #[command(subcommand)]
+    pub command: AuditCommand,
+    #[command(flatten)]
+    pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show every record
+    Show,
+    /// Say whether the log is as it was left
+    Verify,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod engine_process;
 mod lsp;
 mod models;
 mod paths;
+mod review;
 mod settings;
 mod terminal;
 
@@ -29,6 +30,14 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         cli::Command::Serve(arguments) => engine_process::serve(&arguments),
         cli::Command::Models(arguments) => models::run(&arguments),
         cli::Command::Complete(arguments) => terminal::complete(&arguments),
+        cli::Command::Propose(arguments) => terminal::propose(&arguments),
+        cli::Command::Diff(arguments) => terminal::diff(&arguments),
+        cli::Command::Keep(arguments) => terminal::decide("keep", &arguments),
+        cli::Command::Drop(arguments) => terminal::decide("drop", &arguments),
+        cli::Command::Undo(arguments) => terminal::go_back("undo", &arguments),
+        cli::Command::Redo(arguments) => terminal::go_back("redo", &arguments),
+        cli::Command::Checkpoints(arguments) => terminal::checkpoints(&arguments),
+        cli::Command::Audit(arguments) => terminal::audit(&arguments),
         cli::Command::Doctor(arguments) => terminal::doctor(&arguments),
         cli::Command::Bench(arguments) => terminal::bench(&arguments),
     }

@@ -83,6 +83,15 @@ impl Paths {
         self.run.join("engine.sock")
     }
 
+    /// The socket through which the terminal reaches the review of the workspace at `root`, a path free of
+    /// symbolic links.
+    #[must_use]
+    pub fn review_socket(&self, root: &Path) -> PathBuf {
+        let digest = changes::Digest::of(root.as_os_str().as_encoded_bytes()).to_string();
+        // The path of a socket has little room.
+        self.run.join(format!("review-{}.sock", &digest[..16]))
+    }
+
     /// What the engine process has to say for itself.
     #[must_use]
     pub fn engine_log(&self) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::{Error, Result};
@@ -51,6 +51,12 @@ pub trait Files: Send + Sync {
     fn exists(&self, path: &Path) -> bool {
         self.metadata(path).is_ok()
     }
+
+    /// The one absolute path of what lies at `path`, free of symbolic links, `.` and `..`.
+    ///
+    /// # Errors
+    /// When nothing lies there or a folder on the way cannot be entered.
+    fn canonical(&self, path: &Path) -> Result<PathBuf>;
 
     /// What lies in a folder, ordered by name; names that are not Unicode are left out.
     ///

@@ -26,6 +26,7 @@ macro_rules! conformance {
 
 conformance! {
     what_is_written_is_read
+    a_place_has_one_canonical_path
     a_range_ends_at_the_end_of_the_file
     an_open_file_is_read_from_any_place
     an_atomic_write_replaces_all_of_a_file
@@ -59,6 +60,18 @@ fn what_is_written_is_read(host: &dyn Host, root: &Path) {
         host.read_text(&file).expect_err("no text").kind(),
         ErrorKind::InvalidData
     );
+}
+
+fn a_place_has_one_canonical_path(host: &dyn Host, root: &Path) {
+    host.create_folder(&root.join("one/two")).expect("made");
+    host.write_atomic(&root.join("one/file"), b"").expect("written");
+    let plain = host.canonical(&root.join("one/file")).expect("found");
+    assert!(plain.is_absolute());
+    let around = root.join("one/two/./../file");
+    assert_eq!(host.canonical(&around).expect("found"), plain);
+    assert_eq!(host.canonical(&plain).expect("found"), plain);
+    let missing = host.canonical(&root.join("one/nothing")).expect_err("missing");
+    assert!(missing.is_not_found());
 }
 
 fn a_range_ends_at_the_end_of_the_file(host: &dyn Host, root: &Path) {

@@ -117,6 +117,7 @@ impl Game {
             info: ChangeInfo {
                 title: "a change".to_owned(),
                 origin: "the game".to_owned(),
+                ..ChangeInfo::default()
             },
             files: vec![ProposedFile {
                 path: path.clone(),

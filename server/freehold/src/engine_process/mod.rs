@@ -5,7 +5,7 @@ mod api;
 mod attach;
 mod chat_template;
 mod choose;
-mod date;
+pub(crate) mod date;
 mod lifecycle;
 mod load;
 mod metrics;

@@ -1,5 +1,7 @@
 //! Workspace folders, and where a document lies in them.
 
+use crate::review::uri;
+
 /// One root of the editor's workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -21,9 +23,9 @@ pub struct Home {
 /// Where the document `uri` lies in `folders`: of those around it, in the innermost.
 #[must_use]
 pub fn home(uri: &str, folders: &[Folder]) -> Home {
-    let path = path(uri);
+    let path = uri::place(uri);
     let inside = folders.iter().filter_map(|folder| {
-        let root = self::path(&folder.uri);
+        let root = uri::place(&folder.uri);
         let rest = path.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/')?;
         Some((rest.to_owned(), folder))
     });
@@ -46,37 +48,6 @@ pub fn home(uri: &str, folders: &[Folder]) -> Home {
 #[must_use]
 pub fn scheme(uri: &str) -> &str {
     uri.split_once(':').map_or("", |(scheme, _)| scheme)
-}
-
-/// The path of a URI, decoded. Editors escape the same path in different ways, so only this compares.
-fn path(uri: &str) -> String {
-    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
-    let rest = match rest.strip_prefix("//") {
-        Some(with_authority) => with_authority.find('/').map_or("", |at| &with_authority[at..]),
-        None => rest,
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let mut path = decode(rest);
-    // Windows: `/C:/…` and `/c:/…` are one place.
-    if path.as_bytes().get(2) == Some(&b':') && path.starts_with('/') && path.is_char_boundary(2) {
-        path[1..2].make_ascii_lowercase();
-    }
-    path
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let value = escaped
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        decoded.push(value.unwrap_or(bytes[at]));
-        at += if value.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Files in memory.
 
 use std::io::{self, Cursor, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Content, MemoryHost, Node, World};
@@ -51,6 +51,22 @@ impl Files for MemoryHost {
             None => Err(ErrorKind::NotFound.into()),
         };
         found.map_err(|error| Error::new("look at", path, error))
+    }
+
+    fn canonical(&self, path: &Path) -> Result<PathBuf> {
+        let world = self.world();
+        let mut place = PathBuf::from("/");
+        for part in path.components() {
+            match part {
+                Component::ParentDir => drop(place.pop()),
+                Component::Normal(name) => place.push(name),
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+            }
+            if !world.nodes.contains_key(&place) {
+                return Err(Error::new("find", path, ErrorKind::NotFound.into()));
+            }
+        }
+        Ok(place)
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<Entry>> {

@@ -41,6 +41,10 @@ impl Files for RealHost {
         })
     }
 
+    fn canonical(&self, path: &Path) -> Result<PathBuf> {
+        fs::canonicalize(path).map_err(said("find", path))
+    }
+
     fn list(&self, folder: &Path) -> Result<Vec<Entry>> {
         let list = || {
             let mut entries = Vec::new();

@@ -1,0 +1,278 @@
+//! Carries out what the reviews want done: in the workspace, and in the editor.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::backend::Backend;
+use super::event::{Event, Events};
+use super::review::{FolderId, ReviewEffect, ReviewEvent};
+use crate::review::job::{Done, Job};
+use crate::review::view::Shown;
+use crate::review::{Answer, Effect, Workspace};
+
+/// Something that is told to the editor or asked of it.
+pub enum Outgoing {
+    /// Change documents, and say how that went.
+    Edit {
+        folder: FolderId,
+        number: u64,
+        what: Edit,
+    },
+    /// Open a document.
+    Show(String),
+    /// Tell the user.
+    Say(String),
+}
+
+/// Documents to change.
+pub enum Edit {
+    /// As it is written here.
+    Documents {
+        label: String,
+        edits: Vec<crate::review::editing::DocumentEdit>,
+    },
+    /// With a confirmation for each of these hunks.
+    Preview {
+        label: String,
+        review: Arc<changes::Review>,
+        hunks: std::collections::BTreeSet<changes::HunkId>,
+    },
+}
+
+/// A workspace that was opened; a job has it to itself.
+type Slot = Arc<Mutex<Option<Workspace>>>;
+
+/// Carries out what the reviews want. All it has begun ends when it is dropped.
+pub struct ReviewHands {
+    backend: Arc<dyn Backend>,
+    events: Events,
+    shown: watch::Sender<Vec<Shown>>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+    tasks: JoinSet<()>,
+    slots: HashMap<FolderId, Slot>,
+    /// Where an apply waits for the editor.
+    gates: HashMap<FolderId, std::sync::mpsc::Sender<bool>>,
+    lines: HashMap<FolderId, AbortHandle>,
+}
+
+impl ReviewHands {
+    /// Makes hands that report to `events`, and that show and ask through the rest.
+    pub fn new(
+        backend: Arc<dyn Backend>,
+        events: Events,
+        shown: watch::Sender<Vec<Shown>>,
+        outgoing: mpsc::UnboundedSender<Outgoing>,
+    ) -> Self {
+        Self {
+            backend,
+            events,
+            shown,
+            outgoing,
+            tasks: JoinSet::new(),
+            slots: HashMap::new(),
+            gates: HashMap::new(),
+            lines: HashMap::new(),
+        }
+    }
+
+    /// Carries out `effect`, or begins to.
+    pub fn perform(&mut self, effect: ReviewEffect) {
+        while self.tasks.try_join_next().is_some() {}
+        match effect {
+            ReviewEffect::Desk { folder, effect } => self.perform_at(folder, effect),
+            ReviewEffect::Close { folder } => {
+                self.slots.remove(&folder);
+                // An apply that waits for the editor is taken back.
+                self.gates.remove(&folder);
+                if let Some(line) = self.lines.remove(&folder) {
+                    line.abort();
+                }
+            }
+            ReviewEffect::Join(answers, answer) => {
+                self.tasks.spawn(async move {
+                    // Who asked may have gone in this moment; then nobody wants to know.
+                    let _gone = answer.send(join(answers).await);
+                });
+            }
+            ReviewEffect::Value(answer, value) => {
+                let _gone = answer.send(value);
+            }
+            ReviewEffect::Text(answer, text) => {
+                let _gone = answer.send(text);
+            }
+            ReviewEffect::Show(shown) => {
+                self.shown.send_replace(shown);
+            }
+        }
+    }
+
+    fn perform_at(&mut self, folder: FolderId, effect: Effect) {
+        let events = self.events.clone();
+        match effect {
+            Effect::Do(Job::Load) => self.load(folder),
+            Effect::Do(job) => self.work(folder, job),
+            Effect::Proceed(go_on) => {
+                if let Some(gate) = self.gates.remove(&folder) {
+                    // It has ended by itself.
+                    let _ended = gate.send(go_on);
+                }
+            }
+            Effect::EditDocuments { number, label, edits } => self.tell(Outgoing::Edit {
+                folder,
+                number,
+                what: Edit::Documents { label, edits },
+            }),
+            Effect::Preview {
+                number,
+                label,
+                review,
+                hunks,
+            } => self.tell(Outgoing::Edit {
+                folder,
+                number,
+                what: Edit::Preview { label, review, hunks },
+            }),
+            Effect::Wait { number, duration } => {
+                self.tasks.spawn(async move {
+                    tokio::time::sleep(duration).await;
+                    events.push(Event::Review(ReviewEvent::Waited { folder, number }));
+                });
+            }
+            Effect::Answer(answer, result) => {
+                let _gone = answer.send(result);
+            }
+            Effect::ShowDocument(uri) => self.tell(Outgoing::Show(uri)),
+            Effect::Say(message) => self.tell(Outgoing::Say(message)),
+            // The session has turned it into `ReviewEffect::Show`.
+            Effect::Changed => {}
+        }
+    }
+
+    fn tell(&self, outgoing: Outgoing) {
+        // Without an editor there is nobody to tell.
+        let _gone = self.outgoing.send(outgoing);
+    }
+
+    /// Opens a workspace and listens for the terminal.
+    fn load(&mut self, folder: FolderId) {
+        let slot: Slot = Arc::default();
+        self.slots.insert(folder, Arc::clone(&slot));
+        let (backend, events) = (Arc::clone(&self.backend), self.events.clone());
+        let listening = Arc::clone(&self.backend);
+        let line = self.tasks.spawn(async move {
+            let opened = tokio::task::spawn_blocking(move || open(backend.as_ref(), folder, &slot)).await;
+            let (done, root) = match opened {
+                Ok((done, root)) => (done, root),
+                Err(error) => (Done::Loaded(Err(format!("an internal error came up: {error}"))), None),
+            };
+            events.push(Event::Review(ReviewEvent::JobDone { folder, done }));
+            if let Some(root) = root {
+                super::review_line::listen(listening.as_ref(), &root, folder, events).await;
+            }
+        });
+        self.lines.insert(folder, line);
+    }
+
+    fn work(&mut self, folder: FolderId, job: Job) {
+        let Some(slot) = self.slots.get(&folder).cloned() else {
+            return;
+        };
+        let (gate, waiting) = std::sync::mpsc::channel();
+        self.gates.insert(folder, gate);
+        let events = self.events.clone();
+        let begun = self.events.clone();
+        self.tasks.spawn(async move {
+            let failed = failure(&job);
+            let work = move || {
+                let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                let workspace = slot.as_mut()?;
+                let begun = || {
+                    begun.push(Event::Review(ReviewEvent::JobDone {
+                        folder,
+                        done: Done::Begun,
+                    }));
+                };
+                // Nobody at the other end means that the folder was closed.
+                let mut gate = || waiting.recv().unwrap_or(false);
+                Some(workspace.perform(job, begun, &mut gate))
+            };
+            let done = match tokio::task::spawn_blocking(work).await {
+                Ok(Some(done)) => done,
+                Ok(None) => failed("the workspace is not open".to_owned()),
+                Err(error) => failed(format!("an internal error came up: {error}")),
+            };
+            events.push(Event::Review(ReviewEvent::JobDone { folder, done }));
+        });
+    }
+}
+
+fn open(backend: &dyn Backend, folder: FolderId, slot: &Slot) -> (Done, Option<PathBuf>) {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    match backend.open_workspace(folder) {
+        Ok(workspace) => {
+            let root = workspace.root().to_owned();
+            let done = workspace.perform(Job::Load, || {}, &mut crate::review::workspace::open_gate);
+            *slot = Some(workspace);
+            (done, Some(root))
+        }
+        Err(error) => (Done::Loaded(Err(format!("{error:#}"))), None),
+    }
+}
+
+/// What a job says that could not even begin.
+fn failure(job: &Job) -> fn(String) -> Done {
+    match job {
+        Job::Load => |message| Done::Loaded(Err(message)),
+        Job::Look(_) => |_| Done::Looked {
+            live: std::collections::BTreeMap::new(),
+            failures: std::collections::BTreeMap::new(),
+        },
+        Job::Apply(_) => |message| {
+            Done::Applied(Err(crate::review::job::Refused {
+                message,
+                given_up: false,
+                stale: None,
+            }))
+        },
+        Job::TakeBack { .. } => |message| Done::FoundBack(Err(message)),
+        Job::Record { .. } => |message| Done::Recorded(Err(message)),
+        Job::ListSteps | Job::DiffStep(_) | Job::Audit => |message| Done::Read(Err(message)),
+        Job::Check { .. } => |message| Done::Checked(Err(message)),
+    }
+}
+
+/// What came of several commands, as one answer.
+async fn join(answers: Vec<oneshot::Receiver<Result<Value, String>>>) -> Result<Value, String> {
+    let (mut applied, mut messages) = (false, Vec::new());
+    for answer in answers {
+        match answer.await.unwrap_or_else(|_| Err("an internal error came up".to_owned())) {
+            Ok(value) => {
+                applied |= value["applied"] == true;
+                messages.extend(value["message"].as_str().map(str::to_owned));
+            }
+            Err(message) => messages.push(message),
+        }
+    }
+    let mut value = json!({ "applied": applied });
+    if !messages.is_empty() {
+        value["message"] = json!(messages.join("; "));
+    }
+    Ok(value)
+}
+
+/// Answers commands of the terminal, which come over a socket, through the session.
+pub fn asked(events: &Events, folder: FolderId, name: String, arguments: Vec<Value>) -> oneshot::Receiver<Result<Value, String>> {
+    let (answer, answered): (Answer, _) = oneshot::channel();
+    events.push(Event::Review(ReviewEvent::Asked {
+        name,
+        arguments,
+        folder: Some(folder),
+        answer,
+    }));
+    answered
+}

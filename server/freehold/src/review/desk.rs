@@ -1,0 +1,582 @@
+//! The one owner of a workspace's review: takes commands and what the editor says, says what is to be done.
+//!
+//! It never waits and touches nothing. One thing is under way at a time, so that whatever is decided is
+//! decided about what stands; commands that come meanwhile wait their turn.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use changes::{Authority, Content, Edit, HunkId, Live, Review, Status, WorkspacePath};
+use ropey::Rope;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::abilities::Abilities;
+use super::applying::{Applying, Then};
+use super::command::{Command, Scope};
+use super::editing::DocumentEdit;
+use super::job::{Back, Checked, Done, Job, Marks};
+use super::keeping;
+use super::proposing;
+use super::view;
+
+/// Where the answer to a command goes.
+pub type Answer = oneshot::Sender<Result<Value, String>>;
+
+/// Commands that may wait at once; an editor that asks for more has lost its way.
+const QUEUE_MAX: usize = 1024;
+
+/// Something that a review wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Carry out a job and say [`Desk::job_done`].
+    Do(Job),
+    /// Let the apply that waits at its gate go on, or take it back.
+    Proceed(bool),
+    /// Ask the editor to change documents, and say [`Desk::editor_answered`] with this number.
+    EditDocuments {
+        /// The number of the request.
+        number: u64,
+        /// What the editor shows for it.
+        label: String,
+        /// What changes, document by document.
+        edits: Vec<DocumentEdit>,
+    },
+    /// Ask the editor to let the user confirm edits one by one, and say [`Desk::editor_answered`].
+    Preview {
+        /// The number of the request.
+        number: u64,
+        /// What the editor shows for it.
+        label: String,
+        /// What would change.
+        review: Arc<Review>,
+        /// The hunks that are shown.
+        hunks: BTreeSet<HunkId>,
+    },
+    /// Say [`Desk::waited`] with this number after `duration`.
+    Wait {
+        /// The number.
+        number: u64,
+        /// How long.
+        duration: Duration,
+    },
+    /// Answer a command.
+    Answer(Answer, Result<Value, String>),
+    /// Open a virtual document beside the user's own.
+    ShowDocument(String),
+    /// What waits has changed: show it.
+    Changed,
+    /// Tell the user.
+    Say(String),
+}
+
+/// Who is served.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    /// What it can do.
+    pub abilities: Abilities,
+    /// How it counts positions.
+    pub encoding: text::Encoding,
+}
+
+/// The documents that the editor has open.
+pub trait Documents {
+    /// The text and version of an open document.
+    fn document(&self, uri: &str) -> Option<(&Rope, i32)>;
+}
+
+/// What is under way.
+pub(super) enum Work {
+    /// The workspace is being opened.
+    Loading,
+    /// Files are being looked at; then the command goes on.
+    Looking(Option<(Command, Answer)>),
+    /// Something is being written.
+    Applying(Box<Applying>),
+    /// What going back or forward would write is being found out.
+    FindingBack(Command, Answer, u32),
+    /// Decisions are being put on record.
+    Recording(Answer, Value),
+    /// What waits is kept without anybody asking.
+    Keeping,
+    /// Something is being read, and answered as it is.
+    Reading(Answer),
+    /// A command is being run.
+    Checking(Option<changes::ChangeId>, Answer),
+}
+
+/// A preview that the editor shows; whatever of it lands was ticked by the user.
+pub(super) struct Shown {
+    pub(super) number: u64,
+    pub(super) hunks: BTreeSet<HunkId>,
+    /// Whether the editor has answered; what it applied may come after that.
+    pub(super) answered: bool,
+    pub(super) answer: Option<Answer>,
+}
+
+/// The review of one workspace.
+pub struct Desk {
+    /// The URI of its folder.
+    pub(super) folder: String,
+    number: Option<usize>,
+    encoding: text::Encoding,
+    pub(super) review: Arc<Review>,
+    pub(super) abilities: Abilities,
+    pub(super) marks: Marks,
+    /// Why the workspace cannot be opened, once that is known.
+    failure: Option<String>,
+    /// What the editor has open.
+    pub(super) open: BTreeMap<WorkspacePath, String>,
+    pub(super) work: Option<Work>,
+    queue: VecDeque<(Command, Answer)>,
+    /// Files whose authority is the disk, and which must be looked at before anything else.
+    looks: BTreeSet<WorkspacePath>,
+    pub(super) shown: Option<Shown>,
+    /// Hunks that the editor was asked to carry out and did not, or not in time. It may yet.
+    pub(super) late: BTreeSet<HunkId>,
+    pub(super) numbers: u64,
+    pub(super) checked: BTreeMap<Option<changes::ChangeId>, Checked>,
+}
+
+impl Desk {
+    /// A desk for the workspace whose folder has the URI `folder`; it opens it at once.
+    pub fn new(folder: &str, number: Option<usize>, client: Client, effects: &mut Vec<Effect>) -> Self {
+        effects.push(Effect::Do(Job::Load));
+        Self {
+            folder: folder.to_owned(),
+            number,
+            encoding: client.encoding,
+            review: Arc::default(),
+            abilities: client.abilities,
+            marks: Marks::default(),
+            failure: None,
+            open: BTreeMap::new(),
+            work: Some(Work::Loading),
+            queue: VecDeque::new(),
+            looks: BTreeSet::new(),
+            shown: None,
+            late: BTreeSet::new(),
+            numbers: 0,
+            checked: BTreeMap::new(),
+        }
+    }
+
+    /// The URI of its folder.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// What waits.
+    #[must_use]
+    pub fn review(&self) -> &Arc<Review> {
+        &self.review
+    }
+
+    /// What can be undone and redone.
+    #[must_use]
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// How commands ended that were run against what waits.
+    #[must_use]
+    pub fn checked(&self) -> &BTreeMap<Option<changes::ChangeId>, Checked> {
+        &self.checked
+    }
+
+    /// Which of the editor's folders it is for; nothing for the first.
+    #[must_use]
+    pub fn number(&self) -> Option<usize> {
+        self.number
+    }
+
+    /// How positions are counted.
+    #[must_use]
+    pub fn encoding(&self) -> text::Encoding {
+        self.encoding
+    }
+
+    /// The URI under which the editor has a file open, or would.
+    #[must_use]
+    pub fn uri(&self, path: &WorkspacePath) -> String {
+        let open = self.open.get(path).cloned();
+        open.unwrap_or_else(|| super::uri::join(&self.folder, path))
+    }
+
+    pub(super) fn review_mut(&mut self) -> &mut Review {
+        Arc::make_mut(&mut self.review)
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// A command; it is answered in its turn.
+    pub fn ask(&mut self, command: Command, answer: Answer, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        if self.queue.len() >= QUEUE_MAX {
+            effects.push(Effect::Answer(answer, Err("too many commands wait already".to_owned())));
+            return;
+        }
+        self.queue.push_back((command, answer));
+        self.pump(documents, effects);
+    }
+
+    /// A document was opened: from now on the editor is the authority for it.
+    pub fn opened(&mut self, path: WorkspacePath, uri: &str, text: &Rope, effects: &mut Vec<Effect>) {
+        self.open.insert(path.clone(), uri.to_owned());
+        self.looks.remove(&path);
+        if let Some(live) = self.live_in_editor(&path, text) {
+            self.review_mut().set_live(&path, live);
+            self.followed(&path, None, effects);
+        }
+    }
+
+    /// What the editor has, written as the file is that waits for decisions; nothing if none does.
+    fn live_in_editor(&self, path: &WorkspacePath, text: &Rope) -> Option<Live> {
+        let file = self.review.file(path)?;
+        Some(in_editor(text, file.content().map(|content| (content, file.mode()))))
+    }
+
+    /// Wants to know what the disk has of a file, unless the editor has it open.
+    pub(super) fn looks_at(&mut self, path: WorkspacePath) {
+        if !self.open.contains_key(&path) && self.review.file(&path).is_some() {
+            self.looks.insert(path);
+        }
+    }
+
+    /// Whether edits of the document at `path` must be told.
+    #[must_use]
+    pub fn follows(&self, path: &WorkspacePath) -> bool {
+        let expects = match &self.work {
+            Some(Work::Applying(applying)) => applying.expects(path),
+            _ => false,
+        };
+        expects || self.review.file(path).is_some()
+    }
+
+    /// A document was edited; `text` is what it is now.
+    pub fn edited(&mut self, path: &WorkspacePath, edit: Option<&Edit>, text: &Rope, effects: &mut Vec<Effect>) {
+        let followed = match edit {
+            Some(edit) => self.review_mut().edit(path, edit).is_ok(),
+            None => false,
+        };
+        if !followed && let Some(live) = self.live_in_editor(path, text) {
+            self.review_mut().set_live(path, live);
+        }
+        self.followed(path, Some((edit, text)), effects);
+    }
+
+    fn followed(&mut self, path: &WorkspacePath, edit: Option<(Option<&Edit>, &Rope)>, effects: &mut Vec<Effect>) {
+        if let (Some(Work::Applying(applying)), Some((edit, text))) = (&mut self.work, edit) {
+            applying.followed(path, edit, text);
+        }
+        effects.push(Effect::Changed);
+    }
+
+    /// Goes on after edits: what was waited for may have happened.
+    pub fn settle(&mut self, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        self.go_on_applying(effects);
+        self.pump(documents, effects);
+    }
+
+    /// A document was closed: the disk is the authority for it again.
+    pub fn closed(&mut self, path: &WorkspacePath, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        self.open.remove(path);
+        self.files_changed(vec![path.clone()], documents, effects);
+    }
+
+    /// Something has written files, or may have.
+    pub fn files_changed(
+        &mut self,
+        paths: Vec<WorkspacePath>,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        paths.into_iter().for_each(|path| self.looks_at(path));
+        self.pump(documents, effects);
+    }
+
+    /// The editor has answered the request of this number: done, refused, or not understood.
+    pub fn editor_answered(
+        &mut self,
+        number: u64,
+        applied: Result<bool, String>,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.preview_answered(number, &applied, effects);
+        self.apply_answered(number, applied, effects);
+        self.pump(documents, effects);
+    }
+
+    /// Time has passed.
+    pub fn waited(&mut self, number: u64, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        self.preview_waited(number, effects);
+        self.apply_waited(number, effects);
+        self.pump(documents, effects);
+    }
+
+    /// A job has ended, or waits at its gate.
+    pub fn job_done(&mut self, done: Done, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        match (self.work.take(), done) {
+            (Some(Work::Loading), Done::Loaded(loaded)) => self.loaded(loaded, documents, effects),
+            (Some(Work::Looking(next)), Done::Looked { live, failures }) => {
+                for (path, live) in &live {
+                    if !self.open.contains_key(path) {
+                        self.review_mut().set_live(path, live.clone());
+                    }
+                }
+                effects.push(Effect::Changed);
+                if let Some((command, answer)) = next {
+                    self.put_up(command, answer, &live, &failures, documents, effects);
+                }
+            }
+            (Some(Work::Applying(applying)), done @ (Done::Begun | Done::Applied(_))) => {
+                self.apply_done(*applying, done, documents, effects);
+            }
+            (Some(Work::FindingBack(command, answer, tries)), Done::FoundBack(found)) => {
+                self.found_back(command, answer, tries, found, documents, effects);
+            }
+            (Some(Work::Recording(answer, value)), Done::Recorded(recorded)) => {
+                let answered = match recorded {
+                    Ok(()) => Ok(value),
+                    Err(message) => Err(message),
+                };
+                effects.push(Effect::Answer(answer, answered));
+            }
+            (Some(Work::Keeping), Done::Recorded(recorded)) => {
+                effects.extend(recorded.err().map(Effect::Say));
+            }
+            (Some(Work::Reading(answer)), Done::Read(read)) => effects.push(Effect::Answer(answer, read)),
+            (Some(Work::Checking(change, answer)), Done::Checked(checked)) => {
+                let answered = checked.map(|checked| {
+                    let value = view::checked(&checked);
+                    self.checked.insert(change, checked);
+                    value
+                });
+                effects.push(Effect::Changed);
+                effects.push(Effect::Answer(answer, answered));
+            }
+            // No job ends that was not begun.
+            (work, _) => self.work = work,
+        }
+        self.pump(documents, effects);
+    }
+
+    fn loaded(
+        &mut self,
+        loaded: Result<super::job::Loaded, String>,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(message) => {
+                self.failure = Some(message);
+                return;
+            }
+        };
+        self.review = Arc::new(loaded.review);
+        self.marks = loaded.marks;
+        for recovered in loaded.recovered {
+            effects.push(Effect::Say(recovered_message(&recovered)));
+        }
+        effects.extend(loaded.notes.into_iter().map(Effect::Say));
+        for (path, uri) in self.open.clone() {
+            if let Some((text, _)) = documents.document(&uri)
+                && let Some(live) = self.live_in_editor(&path, text)
+            {
+                self.review_mut().set_live(&path, live);
+            }
+        }
+        effects.push(Effect::Changed);
+    }
+
+    /// Begins what waits, one thing at a time.
+    fn pump(&mut self, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        while self.work.is_none() {
+            if let Some(failure) = &self.failure {
+                let Some((_, answer)) = self.queue.pop_front() else { return };
+                effects.push(Effect::Answer(answer, Err(failure.clone())));
+            } else if !self.looks.is_empty() {
+                let looks = std::mem::take(&mut self.looks);
+                effects.push(Effect::Do(Job::Look(looks.into_iter().collect())));
+                self.work = Some(Work::Looking(None));
+            } else if self.record_landed(effects) {
+                return;
+            } else if let Some((command, answer)) = self.queue.pop_front() {
+                self.begin(command, answer, documents, effects);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn begin(&mut self, command: Command, answer: Answer, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        match command {
+            Command::Keep(pick) => self.keep(&pick, answer, documents, effects),
+            Command::Drop(pick) => self.drop_hunks(&pick, answer, effects),
+            Command::KeepLines { seen, lines } => {
+                self.keep_one(seen, keeping::How::Lines(lines), answer, documents, effects);
+            }
+            Command::EditHunk { seen, text } => {
+                self.keep_one(seen, keeping::How::As(text), answer, documents, effects);
+            }
+            Command::Propose { ref patch, .. } => match proposing::paths(patch) {
+                Ok(paths) => {
+                    effects.push(Effect::Do(Job::Look(paths)));
+                    self.work = Some(Work::Looking(Some((command, answer))));
+                }
+                Err(message) => effects.push(Effect::Answer(answer, Err(message))),
+            },
+            Command::Undo(_) | Command::Redo(_) => self.find_back(command, answer, 0, documents, effects),
+            Command::Checkpoints => self.read(Job::ListSteps, answer, effects),
+            Command::Audit => self.read(Job::Audit, answer, effects),
+            Command::Diff { step: Some(step) } => {
+                self.read(Job::DiffStep(changes::StepId(step)), answer, effects);
+            }
+            Command::Diff { step: None } => {
+                let patch = view::patch(&self.review);
+                effects.push(Effect::Answer(answer, Ok(json!({ "patch": patch }))));
+            }
+            Command::ShowDiff { uri } => {
+                let proposed = super::uri::with_scheme(&uri, super::uri::PROPOSED);
+                if self.abilities.shows_documents {
+                    effects.push(Effect::ShowDocument(proposed.clone()));
+                }
+                let value = json!({ "original": uri, "proposed": proposed });
+                effects.push(Effect::Answer(answer, Ok(value)));
+            }
+            Command::Preview { change } => self.preview(change, answer, effects),
+            Command::Review => {
+                let value = view::state(&[view::Shown::of(self, documents)]);
+                effects.push(Effect::Answer(answer, Ok(value)));
+            }
+            Command::Check { change, run } => {
+                let review = Arc::clone(&self.review);
+                effects.push(Effect::Do(Job::Check { review, run }));
+                self.work = Some(Work::Checking(change, answer));
+            }
+        }
+    }
+
+    fn read(&mut self, job: Job, answer: Answer, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Do(job));
+        self.work = Some(Work::Reading(answer));
+    }
+
+    pub(super) fn find_back(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        tries: u32,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (scope, forward): (&Scope, bool) = match &command {
+            Command::Undo(scope) => (scope, false),
+            Command::Redo(scope) => (scope, true),
+            // Nothing else goes back or forward.
+            _ => return,
+        };
+        let mut open = BTreeMap::new();
+        for (path, uri) in &self.open {
+            if let Some((text, _)) = documents.document(uri) {
+                open.insert(path.clone(), text.clone());
+            }
+        }
+        let scope = scope.clone();
+        effects.push(Effect::Do(Job::TakeBack { scope, forward, open }));
+        self.work = Some(Work::FindingBack(command, answer, tries));
+    }
+
+    fn found_back(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        tries: u32,
+        found: Result<Back, String>,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        match found {
+            Ok(back) => self.take_back(command, answer, tries, back, documents, effects),
+            Err(message) => effects.push(Effect::Answer(answer, Err(message))),
+        }
+    }
+
+    /// Puts on record which hunks an editor has carried out by itself: late, or because the user ticked
+    /// them in a preview. All others that have come about are forgotten.
+    fn record_landed(&mut self, effects: &mut Vec<Effect>) -> bool {
+        if self.shown.as_ref().is_some_and(|shown| shown.answer.is_some()) {
+            return false;
+        }
+        let landed = self.review.hunks().filter(|view| view.status == Status::Landed);
+        let landed: BTreeSet<HunkId> = landed.map(|view| view.id).collect();
+        if landed.is_empty() {
+            return false;
+        }
+        let asked: BTreeSet<HunkId> = landed.intersection(&self.late).copied().collect();
+        if !asked.is_empty() && self.begin_record(&asked, effects) {
+            return true;
+        }
+        self.review_mut().settle();
+        effects.push(Effect::Changed);
+        let review = Arc::clone(&self.review);
+        effects.push(Effect::Do(Job::Record {
+            records: Vec::new(),
+            review,
+        }));
+        self.work = Some(Work::Keeping);
+        true
+    }
+
+    /// Begins an apply.
+    pub(super) fn apply(&mut self, applying: Applying, effects: &mut Vec<Effect>) {
+        let job = applying.job();
+        effects.push(Effect::Do(Job::Apply(Box::new(job))));
+        self.work = Some(Work::Applying(Box::new(applying)));
+    }
+
+    /// What was kept has been carried out, or recorded.
+    pub(super) fn carried_out(&mut self, then: Then, effects: &mut Vec<Effect>) {
+        self.finish(then, effects);
+        let waiting: BTreeSet<HunkId> = self.review.hunks().map(|view| view.id).collect();
+        self.late.retain(|hunk| waiting.contains(hunk));
+    }
+}
+
+/// What the editor has of a file that is `known` so far.
+pub(super) fn in_editor(text: &Rope, known: Option<(Content, u32)>) -> Live {
+    let format = match &known {
+        Some((Content::Text { format, .. }, _)) => *format,
+        _ => changes::Format::NEW,
+    };
+    let mode = known.map_or(proposing::NEW_FILE_MODE, |(_, mode)| mode);
+    Live {
+        authority: Authority::Editor,
+        file: Some((
+            Content::Text {
+                text: text.to_string().into(),
+                format,
+            },
+            mode,
+        )),
+    }
+}
+
+fn recovered_message(recovered: &changes::Recovered) -> String {
+    let title = &recovered.step.about.title;
+    if recovered.left.is_empty() {
+        return format!("`{title}` was half done when Freehold ended last time, and was taken back");
+    }
+    let left: Vec<String> = recovered.left.iter().map(|path| format!("`{path}`")).collect();
+    format!(
+        "`{title}` was half done when Freehold ended last time; it was taken back, but {} had been changed \
+         since and was left alone",
+        left.join(", ")
+    )
+}

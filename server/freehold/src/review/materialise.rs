@@ -1,0 +1,80 @@
+//! The files as they would be, laid out in a folder of their own: for commands and tests to run against.
+//!
+//! Everything is copied, not linked: a command that writes a file in place must not write the user's.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use changes::{Overlaid, Review};
+use host::{Host, Kind, Tree};
+
+/// Folders that are never laid out: what they hold is made from the rest, or is none of a command's business.
+const LEFT_OUT: [&str; 4] = [".git", "target", "node_modules", ".freehold"];
+/// The most files that are laid out; a larger workspace takes too long to copy for every check.
+const FILES_MAX: usize = 200_000;
+
+/// Lays out in `to` what the workspace at `root` would be.
+pub fn lay_out(host: &dyn Host, root: &Path, tree: &dyn Tree, review: &Review, to: &Path) -> anyhow::Result<()> {
+    if host.exists(to) {
+        host.remove_folder(to)?;
+    }
+    host.create_private_folder(to)?;
+    let mut folders = vec![String::new()];
+    let mut count = 0_usize;
+    while let Some(folder) = folders.pop() {
+        for entry in host.list(&root.join(&folder))? {
+            let path = if folder.is_empty() {
+                entry.name.clone()
+            } else {
+                format!("{folder}/{}", entry.name)
+            };
+            // A link out of the workspace, or a device, is not for a command to find here.
+            let Some(found) = tree.look(&path)? else { continue };
+            match found.kind {
+                Kind::Folder if !LEFT_OUT.contains(&entry.name.as_str()) => {
+                    host.create_folder(&to.join(&path))?;
+                    folders.push(path);
+                }
+                Kind::File => {
+                    count += 1;
+                    anyhow::ensure!(
+                        count <= FILES_MAX,
+                        "the workspace has more than {FILES_MAX} files, too many to copy for a check"
+                    );
+                    host.copy(&root.join(&path), &to.join(&path))?;
+                }
+                Kind::Folder | Kind::Other => {}
+            }
+        }
+    }
+    lay_over(host, review, to)
+}
+
+fn lay_over(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
+    let over = host.open_tree(to)?;
+    for path in review.overlaid_paths() {
+        match review.overlay(&path) {
+            Overlaid::Untouched => {}
+            Overlaid::Gone => {
+                if over.look(path.as_str())?.is_some() {
+                    over.remove_file(path.as_str())?;
+                }
+            }
+            Overlaid::File { content, mode } => {
+                let bytes = content
+                    .encode()
+                    .with_context(|| format!("cannot write `{path}`"))?;
+                for folder in path.folders() {
+                    if over.look(folder)?.is_none() {
+                        over.create_folder(folder)?;
+                    }
+                }
+                if over.look(path.as_str())?.is_some() {
+                    over.remove_file(path.as_str())?;
+                }
+                over.write_new(path.as_str(), &bytes, mode, None)?;
+            }
+        }
+    }
+    Ok(())
+}

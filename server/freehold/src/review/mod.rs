@@ -1,0 +1,29 @@
+//! The review of a workspace: what waits for the user's yes or no, kept, dropped, undone and redone.
+//!
+//! [`desk::Desk`] decides: it takes commands and what the editor says, and says what is to be done. What
+//! touches the world is a [`job::Job`], carried out by [`workspace::Workspace`]. The language server and
+//! the terminal use both; the terminal has no editor, and so every file is the disk's ([`alone`]).
+
+pub mod abilities;
+pub mod alone;
+mod applying;
+pub mod command;
+pub mod desk;
+mod editing;
+mod evidence;
+pub mod job;
+mod keeping;
+pub mod line;
+mod materialise;
+mod proposing;
+pub mod uri;
+pub mod view;
+pub mod workspace;
+
+#[cfg(test)]
+mod tests;
+
+pub use abilities::Abilities;
+pub use command::Command;
+pub use desk::{Answer, Desk, Effect};
+pub use workspace::Workspace;

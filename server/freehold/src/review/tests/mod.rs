@@ -1,0 +1,1 @@
+//! Reviews, tested without a protocol.

@@ -1,0 +1,382 @@
+//! A workspace as it lies on the disk: its files, and what is remembered of it elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use changes::{
+    About, ApplyError, Audit, AuditEntry, AuditKind, Authority, Digest, FileStep, Home, Live, Pending, Review, Standing, Step, StepHunk,
+    StepId, WorkspacePath, Writer, next_redo, next_undo, patch, undoable,
+};
+use host::{Host, Lock, Tree};
+use ropey::Rope;
+use serde_json::{Value, json};
+
+use super::command::Scope;
+use super::desk::in_editor;
+use super::job::{Applied, Apply, Back, Checked, Done, Job, Loaded, Marks, Record, Refused};
+use crate::paths::Paths;
+
+/// Most of the output of a command that is kept, in bytes: its end.
+const OUTPUT_BYTES_MAX: usize = 4000;
+
+/// A workspace that is open. While it is, nobody else can open it.
+pub struct Workspace {
+    host: Arc<dyn Host>,
+    root: PathBuf,
+    tree: Box<dyn Tree>,
+    folder: PathBuf,
+    person: String,
+    _lock: Lock,
+}
+
+/// Waits for the editor: true lets an apply go on, anything else takes it back.
+pub type Gate<'a> = &'a mut dyn FnMut() -> bool;
+
+/// A gate that is always open.
+pub fn open_gate() -> bool {
+    true
+}
+
+impl Workspace {
+    /// Opens the workspace at `root`.
+    ///
+    /// # Errors
+    /// When it is no folder, somebody else has it open, or its memory cannot be reached.
+    pub fn open(host: Arc<dyn Host>, paths: &Paths, root: &Path) -> anyhow::Result<Self> {
+        let tree = host.open_tree(root)?;
+        let home = Home::open(host.as_ref(), &paths.state, root)?;
+        let lock = home.own()?.with_context(|| {
+            format!("another window or command has the review of `{}` open; try again", root.display())
+        })?;
+        let folder = home.folder().to_owned();
+        let person = ["USER", "LOGNAME", "USERNAME"]
+            .into_iter()
+            .find_map(|name| host.variable(name))
+            .unwrap_or_else(|| host.user_id().to_string());
+        Ok(Self {
+            host,
+            root: root.to_owned(),
+            tree,
+            folder,
+            person,
+            _lock: lock,
+        })
+    }
+
+    /// Its root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn writer(&self) -> Writer<'_> {
+        Writer::new(self.host.as_ref(), self.tree.as_ref(), self.folder.clone())
+    }
+
+    fn audit(&self) -> Audit<'_> {
+        Audit::new(self.host.as_ref(), self.folder.join("audit"))
+    }
+
+    /// Carries out a job; a gated apply says [`Done::Begun`] through `begun` and waits at `gate`.
+    pub fn perform(&self, job: Job, begun: impl FnOnce(), gate: Gate) -> Done {
+        match job {
+            Job::Load => Done::Loaded(self.load().map_err(told)),
+            Job::Look(paths) => self.look(paths),
+            Job::Apply(apply) => Done::Applied(self.apply(*apply, begun, gate)),
+            Job::TakeBack { scope, forward, open } => {
+                Done::FoundBack(self.take_back(&scope, forward, &open).map_err(told))
+            }
+            Job::Record { records, review } => Done::Recorded(self.record(&records, &review).map_err(told)),
+            Job::ListSteps => Done::Read(self.list_steps().map_err(told)),
+            Job::DiffStep(step) => Done::Read(self.diff_step(step).map_err(told)),
+            Job::Check { review, run } => Done::Checked(self.check(&review, &run).map_err(told)),
+            Job::Audit => Done::Read(self.verified().map_err(told)),
+        }
+    }
+
+    fn load(&self) -> anyhow::Result<Loaded> {
+        let recovered = self
+            .writer()
+            .recover()
+            .context("cannot take back what an earlier run has left half done")?;
+        let writer = self.writer();
+        // What cannot be read now stands in no hunk's way: it is looked at again before anything is written.
+        let nothing = Live {
+            authority: Authority::Disk,
+            file: None,
+        };
+        let kept = self
+            .pending()
+            .load(|path| writer.live_on_disk(path).unwrap_or_else(|_| nothing.clone()))
+            .context("cannot read what waits for a decision")?;
+        Ok(Loaded {
+            review: kept.review,
+            recovered,
+            marks: self.marks()?,
+            notes: kept.set_aside.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    fn pending(&self) -> Pending<'_> {
+        Pending::new(self.host.as_ref(), self.folder.clone())
+    }
+
+    fn look(&self, paths: Vec<WorkspacePath>) -> Done {
+        let writer = self.writer();
+        let (mut live, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        for path in paths {
+            match writer.live_on_disk(&path) {
+                Ok(found) => drop(live.insert(path, found)),
+                Err(error) => drop(failures.insert(path, told(error.into()))),
+            }
+        }
+        Done::Looked { live, failures }
+    }
+
+    fn marks(&self) -> anyhow::Result<Marks> {
+        let steps = self.writer().steps()?;
+        Ok(Marks {
+            undo: next_undo(&steps).map(|id| title_of(&steps, id)),
+            redo: next_redo(&steps).map(|id| title_of(&steps, id)),
+        })
+    }
+
+    fn apply(&self, apply: Apply, begun: impl FnOnce(), gate: Gate) -> Result<Applied, Refused> {
+        let writer = self.writer();
+        let transaction = writer.begin(apply.writes, apply.about).map_err(refused)?;
+        let step = transaction.step().clone();
+        let mut records = apply.records;
+        records.extend(step.files.iter().map(|file| written(&step, file)));
+        let withdrawn = |why: &str| Record {
+            kind: AuditKind::Write,
+            fields: vec![("step", step.id.0.to_string()), ("taken back", why.to_owned())],
+        };
+        if let Err(error) = self.append(&records) {
+            transaction.abort().map_err(refused)?;
+            return Err(disk(format!("{error:#}; nothing was written")));
+        }
+        if apply.gated {
+            begun();
+            if !gate() {
+                transaction.abort().map_err(refused)?;
+                self.append(&[withdrawn("the editor")]).map_err(|error| disk(told(error)))?;
+                return Err(Refused {
+                    message: "the editor did not change its documents".to_owned(),
+                    given_up: true,
+                    stale: None,
+                });
+            }
+        }
+        if let Err(error) = transaction.write() {
+            transaction.abort().map_err(refused)?;
+            let reason = refused(error);
+            self.append(&[withdrawn(&reason.message)]).map_err(|error| disk(told(error)))?;
+            return Err(reason);
+        }
+        let step = transaction.commit().map_err(refused)?;
+        let marks = self.marks().map_err(|error| disk(told(error)))?;
+        Ok(Applied { step, marks })
+    }
+
+    fn take_back(
+        &self,
+        scope: &Scope,
+        forward: bool,
+        open: &BTreeMap<WorkspacePath, Rope>,
+    ) -> anyhow::Result<Back> {
+        let writer = self.writer();
+        let recorded = writer.steps()?;
+        let named = match scope {
+            Scope::Step(step) | Scope::Run(step) | Scope::Session(step) | Scope::Hunk { step, .. } => *step,
+        };
+        let latest = || if forward { next_redo(&recorded) } else { next_undo(&recorded) };
+        let nothing = if forward { "there is nothing to redo" } else { "there is nothing to undo" };
+        let first = named.map(StepId).or_else(latest).context(nothing)?;
+        let step = recorded
+            .iter()
+            .find(|step| step.id == first)
+            .with_context(|| format!("there is no step {}; see `freehold checkpoints`", first.0))?;
+        let (run, session) = (&step.about.run, &step.about.session);
+        let steps = match scope {
+            Scope::Run(_) if !forward && !run.is_empty() => {
+                undoable(&recorded, |other| other.about.run == *run && other.about.session == *session)
+            }
+            Scope::Session(_) if !forward && !session.is_empty() => {
+                undoable(&recorded, |other| other.about.session == *session)
+            }
+            _ => vec![first],
+        };
+        let only = match scope {
+            Scope::Hunk { path, index, .. } => Some(hunk_of(step, path.as_deref(), *index)?),
+            Scope::Step(_) | Scope::Run(_) | Scope::Session(_) => None,
+        };
+        let mut live = BTreeMap::new();
+        let found = writer.take_back(&steps, only.as_ref(), |path| {
+            let on_disk = writer.live_on_disk(path)?;
+            live.insert(path.clone(), on_disk.clone());
+            Ok(match open.get(path) {
+                Some(text) => in_editor(text, on_disk.file),
+                None => on_disk,
+            })
+        })?;
+        Ok(Back {
+            steps,
+            title: step.about.title.clone(),
+            found,
+            live,
+        })
+    }
+
+    fn record(&self, records: &[Record], review: &Review) -> anyhow::Result<()> {
+        self.append(records)?;
+        self.pending()
+            .save(review)
+            .context("cannot keep what waits for a decision")
+    }
+
+    fn append(&self, records: &[Record]) -> anyhow::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let entry = |record: &Record| {
+            let who = [("person".to_owned(), self.person.clone())];
+            let rest = record.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            AuditEntry {
+                kind: record.kind,
+                time: self.host.now(),
+                fields: who.into_iter().chain(rest).collect(),
+            }
+        };
+        let entries: Vec<AuditEntry> = records.iter().map(entry).collect();
+        self.audit()
+            .append(&entries)
+            .context("cannot put this on record, and so it is not done")
+    }
+
+    fn list_steps(&self) -> anyhow::Result<Value> {
+        let steps = self.writer().steps()?;
+        let undoable = undoable(&steps, |_| true);
+        let listed = steps.iter().rev().map(|step| {
+            json!({
+                "step": step.id.0,
+                "title": step.about.title,
+                "session": step.about.session,
+                "run": step.about.run,
+                "takesBack": step.about.takes_back.iter().map(|id| id.0).collect::<Vec<_>>(),
+                "undoable": undoable.contains(&step.id),
+                "files": step.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+            })
+        });
+        Ok(Value::Array(listed.collect()))
+    }
+
+    fn diff_step(&self, id: StepId) -> anyhow::Result<Value> {
+        let writer = self.writer();
+        let steps = writer.steps()?;
+        let step = steps
+            .iter()
+            .find(|step| step.id == id)
+            .with_context(|| format!("there is no step {}; see `freehold checkpoints`", id.0))?;
+        let mut text = Vec::new();
+        for file in &step.files {
+            let side = |standing: Standing| -> anyhow::Result<_> {
+                let Standing::File { digest, mode } = standing else {
+                    return Ok(None);
+                };
+                Ok(Some((changes::Content::decode(&writer.store().get(digest)?), mode)))
+            };
+            let (before, after) = (side(file.before)?, side(file.after)?);
+            let view = |side: &Option<(changes::Content, u32)>| side.clone();
+            let (before, after) = (view(&before), view(&after));
+            text.extend(patch::print(
+                before.as_ref().map(|(content, mode)| patch::Side { path: &file.path, content, mode: *mode }),
+                after.as_ref().map(|(content, mode)| patch::Side { path: &file.path, content, mode: *mode }),
+            ));
+        }
+        Ok(json!({ "patch": String::from_utf8_lossy(&text) }))
+    }
+
+    fn check(&self, review: &Review, run: &str) -> anyhow::Result<Checked> {
+        let folder = self.folder.join("check");
+        super::materialise::lay_out(self.host.as_ref(), &self.root, self.tree.as_ref(), review, &folder)?;
+        let (program, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+        let command = host::Command::new(program).argument(flag).argument(run).folder(&folder);
+        let output = self.host.run(&command).with_context(|| format!("cannot run `{run}`"))?;
+        self.host.remove_folder(&folder)?;
+        let printed = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        let tail = &printed[printed.len().saturating_sub(OUTPUT_BYTES_MAX)..];
+        Ok(Checked {
+            run: run.to_owned(),
+            passed: output.success(),
+            code: output.status_code,
+            output: String::from_utf8_lossy(tail).into_owned(),
+        })
+    }
+
+    fn verified(&self) -> anyhow::Result<Value> {
+        let entries = self.audit().verify()?;
+        let shown = entries.iter().map(|entry| {
+            let since = entry.time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+            json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
+        });
+        Ok(Value::Array(shown.collect()))
+    }
+}
+
+fn hunk_of(step: &Step, path: Option<&str>, index: usize) -> anyhow::Result<StepHunk> {
+    let path = match (path, step.files.as_slice()) {
+        (Some(path), _) => WorkspacePath::parse(path)?,
+        (None, [only]) => only.path.clone(),
+        (None, _) => anyhow::bail!("step {} is of several files; name one", step.id.0),
+    };
+    Ok(StepHunk { path, index })
+}
+
+fn title_of(steps: &[Step], id: StepId) -> String {
+    let found = steps.iter().find(|step| step.id == id);
+    found.map(|step| step.about.title.clone()).unwrap_or_default()
+}
+
+fn written(step: &Step, file: &FileStep) -> Record {
+    let digest = |standing: Standing| standing.digest().map_or("none".to_owned(), |digest: Digest| digest.to_string());
+    let About { title, session, run, .. } = &step.about;
+    Record {
+        kind: AuditKind::Write,
+        fields: vec![
+            ("step", step.id.0.to_string()),
+            ("session", session.clone()),
+            ("run", run.clone()),
+            ("title", title.clone()),
+            ("path", file.path.to_string()),
+            ("before", digest(file.before)),
+            ("after", digest(file.after)),
+            ("by", if file.in_editor { "editor" } else { "disk" }.to_owned()),
+        ],
+    }
+}
+
+fn told(error: anyhow::Error) -> String {
+    format!("{error:#}")
+}
+
+fn disk(message: String) -> Refused {
+    Refused {
+        message,
+        given_up: false,
+        stale: None,
+    }
+}
+
+fn refused(error: ApplyError) -> Refused {
+    let stale = match &error {
+        ApplyError::Stale(path) => Some(path.clone()),
+        _ => None,
+    };
+    Refused {
+        message: told(error.into()),
+        given_up: false,
+        stale,
+    }
+}
