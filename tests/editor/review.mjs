@@ -79,9 +79,15 @@ async function goTo(window, line, column) {
     await window.press("Enter");
 }
 
-/** What the active editor holds, as it will be saved. */
+/** Saves the active editor until it holds what is expected: what the server changes in it comes a moment later. */
 async function saved(window, file, expected) {
-    await window.save(file, (content) => content === expected);
+    const path = join(window.room.workspace, file);
+    await until(`\`${file}\` is saved as expected`, async () => {
+        await window.press("Control+s");
+        return readFileSync(path, "utf8") === expected;
+    }).catch((error) => {
+        assert.equal(readFileSync(path, "utf8"), expected, error.message);
+    });
 }
 
 const fiveHunks = {
