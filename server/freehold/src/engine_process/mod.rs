@@ -29,6 +29,7 @@ use attach::Launcher;
 pub use choose::{private_engine, remote_engine};
 use lifecycle::EngineProcess;
 use load::{SCRIPT_VARIABLE, load_engine};
+pub use socket::OwnListener;
 
 /// Time without a request after which the process ends, in seconds; goes before the settings.
 const IDLE_VARIABLE: &str = "FREEHOLD_IDLE_SECONDS";

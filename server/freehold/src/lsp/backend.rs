@@ -1,9 +1,13 @@
 //! What the language server needs from the rest of the program: the engine and the models.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::Engine;
 use serde::Serialize;
+
+use crate::engine_process::OwnListener;
+use crate::review::Workspace;
 
 /// Why there is no engine to ask.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,4 +67,17 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Gives the reason, for a person, when it cannot be.
     fn use_model(&self, name: &str) -> anyhow::Result<()>;
+
+    /// Opens the workspace at `root` for review.
+    ///
+    /// # Errors
+    /// Gives the reason, for a person, when it cannot be opened: another window may have it.
+    fn open_workspace(&self, root: &Path) -> anyhow::Result<Workspace>;
+
+    /// Listens for the terminal at the socket of the workspace at `root`, which this server has open;
+    /// nothing where the terminal has no way.
+    ///
+    /// # Errors
+    /// Gives the reason, for a person.
+    fn listen_for_reviews(&self, root: &Path) -> anyhow::Result<Option<OwnListener>>;
 }

@@ -12,6 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::backend::{AttachFailure, Backend};
 use super::event::{Attached, Command, Effect, Event, Events, RequestId};
+use super::review_hands::ReviewHands;
 use super::status::Status;
 use super::suggest::suggest;
 
@@ -28,12 +29,19 @@ pub struct Hands {
     suggestions: HashMap<RequestId, AbortHandle>,
     suggestions_kept: usize,
     watching: Option<AbortHandle>,
+    reviews: ReviewHands,
 }
 
 impl Hands {
     /// Makes hands that use `backend`, report to `events` and show statuses through `statuses`.
-    pub fn new(backend: Arc<dyn Backend>, events: Events, statuses: watch::Sender<Status>) -> Self {
+    pub fn new(
+        backend: Arc<dyn Backend>,
+        events: Events,
+        statuses: watch::Sender<Status>,
+        reviews: ReviewHands,
+    ) -> Self {
         Self {
+            reviews,
             backend,
             events,
             statuses,
@@ -86,6 +94,7 @@ impl Hands {
                     let _gone = answer.send(result);
                 });
             }
+            Effect::Review(effect) => self.reviews.perform(effect),
             Effect::Show(status) => {
                 self.statuses.send_replace(status);
             }

@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use super::backend::AttachFailure;
 use super::folders::Folder;
 use super::options::Options;
+use super::review::{ReviewEffect, ReviewEvent};
 use super::status::Status;
+use crate::review::Abilities;
 
 /// One question about a place in a document: its number within this process.
 pub type RequestId = u64;
@@ -25,6 +27,7 @@ pub enum Event {
         encoding: Encoding,
         folders: Vec<Folder>,
         options: Options,
+        abilities: Abilities,
     },
     /// The user changed the editor's settings for Freehold.
     OptionsChanged(Options),
@@ -64,6 +67,8 @@ pub enum Event {
         command: Command,
         answer: oneshot::Sender<Result<Value, String>>,
     },
+    /// Something happened to a review.
+    Review(ReviewEvent),
     /// The editor is about to leave.
     ShutDown,
     /// A test wants to see the text of a document.
@@ -157,6 +162,8 @@ pub enum Effect {
     },
     /// Show this to the user.
     Show(Status),
+    /// What the reviews want done.
+    Review(ReviewEffect),
 }
 
 /// All that the work on one suggestion needs. It is a snapshot: nothing in it changes any more.

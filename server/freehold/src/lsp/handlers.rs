@@ -4,11 +4,12 @@
 //! any `.await`, in every handler, and the session sees everything in the order in which it was sent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use completion::Trigger;
 use serde_json::Value;
 use text::{Change, Document, Encoding};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tower_lsp_server::gen_lsp_types::{
     self as lsp, ChangeNotifications, DidChangeConfigurationParams, DidChangeTextDocumentParams,
     DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
@@ -24,7 +25,12 @@ use tower_lsp_server::{Client, ClientSocket, LanguageServer, LspService};
 use super::event::{Command, Event, Events, Item, Question, RequestId};
 use super::folders::Folder;
 use super::options::Options;
+use super::review_hands::Outgoing;
 use super::status::{self, Status};
+use super::{review, review_handlers, review_report};
+use crate::review::Abilities;
+use crate::review::command::NAMES;
+use crate::review::view::Shown;
 
 const RESTART_ENGINE: &str = "freehold.restartEngine";
 const LIST_MODELS: &str = "freehold.listModels";
@@ -37,11 +43,30 @@ pub struct Handlers {
     statuses: watch::Receiver<Status>,
     next_id: AtomicU64,
     shows_progress: std::sync::atomic::AtomicBool,
+    reviews: ReviewReports,
+}
+
+/// What the reports of reviews are made of; they begin when the editor is ready for them.
+struct ReviewReports {
+    pictured: watch::Receiver<Vec<Shown>>,
+    asked: Mutex<Option<mpsc::UnboundedReceiver<Outgoing>>>,
+    client: Mutex<Option<(Abilities, Encoding)>>,
 }
 
 /// The service that turns messages into calls of the handlers, and its way back to the editor.
-pub fn service(events: Events, statuses: watch::Receiver<Status>) -> (LspService<Handlers>, ClientSocket) {
+pub fn service(
+    events: Events,
+    statuses: watch::Receiver<Status>,
+    pictured: watch::Receiver<Vec<Shown>>,
+    asked: mpsc::UnboundedReceiver<Outgoing>,
+) -> (LspService<Handlers>, ClientSocket) {
+    let reviews = ReviewReports {
+        pictured,
+        asked: Mutex::new(Some(asked)),
+        client: Mutex::default(),
+    };
     LspService::build_with_lifecycle_methods(|client| Handlers {
+        reviews,
         events,
         client,
         statuses,
@@ -61,6 +86,13 @@ pub fn service(events: Events, statuses: watch::Receiver<Status>) -> (LspService
         Handlers::did_change_configuration,
     )
     .custom_method("workspace/executeCommand", Handlers::execute_command)
+    .custom_method("textDocument/codeAction", Handlers::code_action)
+    .custom_method("textDocument/codeLens", Handlers::code_lens)
+    .custom_method("workspace/textDocumentContent", Handlers::text_document_content)
+    .custom_method(
+        "workspace/didChangeWatchedFiles",
+        Handlers::did_change_watched_files,
+    )
     .finish()
 }
 
@@ -72,8 +104,13 @@ impl LanguageServer for Handlers {
             .and_then(|window| window.work_done_progress)
             .unwrap_or(false);
         self.shows_progress.store(shows_progress, Ordering::Relaxed);
+        let abilities = serde_json::to_value(&params.capabilities)
+            .map(|capabilities| Abilities::read(&capabilities))
+            .unwrap_or_default();
+        *self.reviews.client.lock().unwrap_or_else(PoisonError::into_inner) = Some((abilities, encoding));
         self.events.push(Event::Initialized {
             encoding,
+            abilities,
             options: Options::read(params.initialization_options.as_ref()),
             folders: roots(params),
         });
@@ -89,6 +126,7 @@ impl LanguageServer for Handlers {
     async fn initialized(&self, _: InitializedParams) {
         // They end with the runtime, or when the session is gone and with it the sender of statuses.
         tokio::spawn(status::report(self.client.clone(), self.statuses.clone()));
+        self.report_reviews();
         if self.shows_progress.load(Ordering::Relaxed) {
             tokio::spawn(status::report_loading(self.client.clone(), self.statuses.clone()));
         }
@@ -101,6 +139,30 @@ impl LanguageServer for Handlers {
 }
 
 impl Handlers {
+    /// Where what happens is told.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    fn report_reviews(&self) {
+        let client = *self.reviews.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = self
+            .reviews
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let (Some((abilities, encoding)), Some(asked)) = (client, asked) {
+            let pictured = self.reviews.pictured.clone();
+            let reports = review_report::report(self.client.clone(), pictured.clone(), abilities);
+            tokio::spawn(reports);
+            let (client, events) = (self.client.clone(), self.events.clone());
+            tokio::spawn(review_report::ask_all(
+                client, asked, events, pictured, abilities, encoding,
+            ));
+        }
+    }
+
     async fn did_open(&self, params: DidOpenTextDocumentParams) {
         let opened = params.text_document;
         self.events.push(Event::Opened {
@@ -173,6 +235,11 @@ impl Handlers {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        if review::is_command(&params.command) {
+            return self
+                .review_command(params.command, params.arguments.unwrap_or_default())
+                .await;
+        }
         let command = command(params)?;
         let (answer, answered) = oneshot::channel();
         self.events.push(Event::CommandAsked { command, answer });
@@ -236,7 +303,7 @@ fn roots(params: InitializeParams) -> Vec<Folder> {
 
 /// What this server does, and nothing else: without notebook sync, editors keep notebooks to themselves.
 fn capabilities(encoding: Encoding) -> ServerCapabilities {
-    ServerCapabilities {
+    let mut capabilities = ServerCapabilities {
         position_encoding: Some(match encoding {
             Encoding::Utf8 => PositionEncodingKind::UTF8,
             Encoding::Utf16 => PositionEncodingKind::UTF16,
@@ -253,8 +320,10 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         inline_completion_provider: Some(InlineCompletionProvider::Bool(true)),
         execute_command_provider: Some(ExecuteCommandOptions {
             commands: [RESTART_ENGINE, LIST_MODELS, USE_MODEL]
+                .into_iter()
+                .chain(NAMES)
                 .map(str::to_owned)
-                .to_vec(),
+                .collect(),
             ..ExecuteCommandOptions::default()
         }),
         workspace: Some(WorkspaceOptions {
@@ -265,7 +334,9 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             ..WorkspaceOptions::default()
         }),
         ..ServerCapabilities::default()
-    }
+    };
+    review_handlers::add_capabilities(&mut capabilities);
+    capabilities
 }
 
 fn command(params: ExecuteCommandParams) -> Result<Command> {
@@ -308,7 +379,7 @@ fn position(position: lsp::Position) -> text::Position {
     }
 }
 
-fn range(range: lsp::Range) -> text::Range {
+pub fn range(range: lsp::Range) -> text::Range {
     text::Range {
         start: position(range.start),
         end: position(range.end),

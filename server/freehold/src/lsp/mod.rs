@@ -20,6 +20,12 @@ mod handlers;
 mod options;
 mod pacing;
 mod program;
+mod review;
+mod review_handlers;
+mod review_hands;
+mod review_line;
+mod review_report;
+mod review_view;
 mod session;
 mod source;
 mod status;
@@ -41,6 +47,7 @@ use crate::cli::LspArguments;
 use backend::Backend;
 use effects::Hands;
 use event::{Event, Events};
+use review_hands::ReviewHands;
 use session::Session;
 use status::Status;
 use transport::Ended;
@@ -97,9 +104,12 @@ async fn serve_with(
     queue: mpsc::UnboundedReceiver<(Instant, Event)>,
 ) -> Ended {
     let (statuses, shown) = watch::channel(Status::default());
-    let hands = Hands::new(backend, events.clone(), statuses);
+    let (pictures, pictured) = watch::channel(Vec::new());
+    let (outgoing, asked) = mpsc::unbounded_channel();
+    let reviews = ReviewHands::new(Arc::clone(&backend), events.clone(), pictures, outgoing);
+    let hands = Hands::new(backend, events.clone(), statuses, reviews);
     let session = tokio::spawn(own(Session::new(), queue, hands));
-    let (service, socket) = handlers::service(events, shown);
+    let (service, socket) = handlers::service(events, shown, pictured, asked);
     tokio::select! {
         ended = transport::serve(input, output, service, socket) => ended,
         // It has no end of its own but a panic. Then nothing can be answered any more, and the editor

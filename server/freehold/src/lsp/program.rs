@@ -1,5 +1,6 @@
 //! The language server's view of the program it is part of.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Engine, ModelCard};
@@ -7,8 +8,10 @@ use host::Host;
 use tokio::runtime::Handle;
 
 use super::backend::{AttachFailure, Backend, ModelEntry};
+use crate::engine_process::OwnListener;
 use crate::models::{Installed, Store};
 use crate::paths::Paths;
+use crate::review::Workspace;
 use crate::settings::{self, Settings};
 use crate::{engine_process, models};
 
@@ -101,5 +104,20 @@ impl Backend for Program {
 
     fn use_model(&self, name: &str) -> anyhow::Result<()> {
         models::choose(self.host.as_ref(), &self.store(), &self.paths, name).map(drop)
+    }
+
+    fn open_workspace(&self, root: &Path) -> anyhow::Result<Workspace> {
+        Workspace::open(Arc::clone(&self.host), &self.paths, root)
+    }
+
+    fn listen_for_reviews(&self, root: &Path) -> anyhow::Result<Option<OwnListener>> {
+        let host = self.host.as_ref();
+        host.create_private_folder(&self.paths.run)?;
+        let socket = self.paths.review_socket(&host.canonical(root)?);
+        // Whoever had the workspace before left its socket behind; only one has it at a time.
+        if host.exists(&socket) {
+            host.remove_file(&socket)?;
+        }
+        OwnListener::bind(host, &socket, host.user_id()).map(Some)
     }
 }

@@ -1,7 +1,5 @@
 //! The reviews of the editor's workspace folders, as far as the session decides about them.
 
-use std::sync::Arc;
-
 use changes::{Edit, WorkspacePath};
 use ropey::Rope;
 use serde_json::{Value, json};
@@ -12,7 +10,7 @@ use super::event::Effect;
 use super::folders::Folder;
 use crate::review::command::{self, Command, Pick};
 use crate::review::desk::{Client, Documents};
-use crate::review::job::Done;
+use crate::review::job::{Done, Job};
 use crate::review::view::{self, Shown};
 use crate::review::{self, Abilities, Answer, Desk, uri};
 
@@ -62,7 +60,12 @@ pub enum ReviewEvent {
 /// Something that the reviews want done.
 pub enum ReviewEffect {
     /// Something for one folder.
-    Desk { folder: FolderId, effect: review::Effect },
+    Desk {
+        folder: FolderId,
+        effect: review::Effect,
+    },
+    /// Open the folder, which has this path.
+    Open { folder: FolderId, root: String },
     /// The folder is not one of the workspace any more.
     Close { folder: FolderId },
     /// Answer with what came of several commands.
@@ -114,7 +117,9 @@ impl Reviews {
     fn add(&mut self, folder: &Folder, effects: &mut Vec<Effect>) {
         let root = uri::place(&folder.uri);
         // Only what lies on this machine has a disk to write to.
-        if super::folders::scheme(&folder.uri) != "file" || self.places.iter().any(|place| is_at(place, &root)) {
+        if super::folders::scheme(&folder.uri) != "file"
+            || self.places.iter().any(|place| is_at(place, &root))
+        {
             return;
         }
         let id = self.last_id;
@@ -162,7 +167,9 @@ impl Reviews {
 
     /// A document was closed.
     pub fn closed(&mut self, uri: &str, documents: &dyn Documents, effects: &mut Vec<Effect>) {
-        self.with(uri, effects, |desk, path, wanted| desk.closed(path, documents, wanted));
+        self.with(uri, effects, |desk, path, wanted| {
+            desk.closed(path, documents, wanted)
+        });
     }
 
     /// Whether edits of a document must be told.
@@ -173,7 +180,9 @@ impl Reviews {
 
     /// A document that is followed was edited; `text` is what it is now.
     pub fn edited(&mut self, uri: &str, edit: Option<&Edit>, text: &Rope, effects: &mut Vec<Effect>) {
-        self.with(uri, effects, |desk, path, wanted| desk.edited(path, edit, text, wanted));
+        self.with(uri, effects, |desk, path, wanted| {
+            desk.edited(path, edit, text, wanted)
+        });
     }
 
     /// All edits of a notification have been told.
@@ -249,7 +258,11 @@ impl Reviews {
     fn content(&self, uri: &str, documents: &dyn Documents) -> Option<String> {
         let (index, path) = self.find(uri)?;
         let desk = &self.places[index].desk;
-        let open = || documents.document(&desk.uri(&path)).map(|(text, _)| text.to_string());
+        let open = || {
+            documents
+                .document(&desk.uri(&path))
+                .map(|(text, _)| text.to_string())
+        };
         if super::folders::scheme(uri) == uri::PROPOSED {
             return view::proposed_text(desk.review(), &path).or_else(open);
         }
@@ -271,7 +284,10 @@ impl Reviews {
             let uri = arguments.first()?.get(key)?.as_str()?;
             self.find_place(uri).map(|index| self.places[index].id)
         };
-        let wanted = folder.or(named).or_else(|| by_uri("folder")).or_else(|| by_uri("uri"));
+        let wanted = folder
+            .or(named)
+            .or_else(|| by_uri("folder"))
+            .or_else(|| by_uri("uri"));
         let command = match Command::parse(name, &arguments) {
             Some(Ok(command)) => command,
             Some(Err(message)) => return self.refuse(answer, message, effects),
@@ -298,16 +314,24 @@ impl Reviews {
                 let (each, answered) = oneshot::channel();
                 answers.push(answered);
                 let command = command.clone();
-                self.at(id, effects, |desk, wanted| desk.ask(command, each, documents, wanted));
+                self.at(id, effects, |desk, wanted| {
+                    desk.ask(command, each, documents, wanted)
+                });
             }
             effects.push(Effect::Review(ReviewEffect::Join(answers, answer)));
             return;
         }
         match wanted.or_else(|| self.likely(&command, &waiting)) {
             Some(id) if self.places.iter().any(|place| place.id == id) => {
-                self.at(id, effects, |desk, wanted| desk.ask(command, answer, documents, wanted));
+                self.at(id, effects, |desk, wanted| {
+                    desk.ask(command, answer, documents, wanted)
+                });
             }
-            _ => self.refuse(answer, "no folder is open that this could be about".to_owned(), effects),
+            _ => self.refuse(
+                answer,
+                "no folder is open that this could be about".to_owned(),
+                effects,
+            ),
         }
     }
 
@@ -320,9 +344,10 @@ impl Reviews {
         let likely = match command {
             Command::Undo(_) => marked(|desk| desk.marks().undo.is_some()),
             Command::Redo(_) => marked(|desk| desk.marks().redo.is_some()),
-            Command::Preview { .. } | Command::Diff { .. } | Command::Keep(Pick::All) | Command::Drop(Pick::All) => {
-                waiting.first().copied()
-            }
+            Command::Preview { .. }
+            | Command::Diff { .. }
+            | Command::Keep(Pick::All)
+            | Command::Drop(Pick::All) => waiting.first().copied(),
             _ => None,
         };
         likely.or_else(|| self.places.first().map(|place| place.id))
@@ -345,9 +370,11 @@ impl Reviews {
 
     fn find_place(&self, uri: &str) -> Option<usize> {
         let place = uri::place(uri);
-        let inside = self.places.iter().enumerate().filter(|(_, at)| {
-            place.starts_with(&at.root) || is_at(at, &place)
-        });
+        let inside = self
+            .places
+            .iter()
+            .enumerate()
+            .filter(|(_, at)| place.starts_with(&at.root) || is_at(at, &place));
         inside.max_by_key(|(_, at)| at.root.len()).map(|(index, _)| index)
     }
 
@@ -383,6 +410,11 @@ impl Reviews {
         for effect in wanted {
             match effect {
                 review::Effect::Changed => self.changed = true,
+                review::Effect::Do(Job::Load) => {
+                    let place = self.places.iter().find(|place| place.id == folder);
+                    let root = place.map(|place| place.root.clone()).unwrap_or_default();
+                    effects.push(Effect::Review(ReviewEffect::Open { folder, root }));
+                }
                 effect => effects.push(Effect::Review(ReviewEffect::Desk { folder, effect })),
             }
         }
@@ -433,6 +465,3 @@ fn named_folder(argument: &mut Value) -> Option<FolderId> {
     }
     found
 }
-
-/// Everything of a review that the shims do not need to know is behind one pointer.
-pub type Snapshot = Arc<Vec<Shown>>;

@@ -85,6 +85,7 @@ impl ReviewHands {
         while self.tasks.try_join_next().is_some() {}
         match effect {
             ReviewEffect::Desk { folder, effect } => self.perform_at(folder, effect),
+            ReviewEffect::Open { folder, root } => self.open(folder, root),
             ReviewEffect::Close { folder } => {
                 self.slots.remove(&folder);
                 // An apply that waits for the editor is taken back.
@@ -114,7 +115,6 @@ impl ReviewHands {
     fn perform_at(&mut self, folder: FolderId, effect: Effect) {
         let events = self.events.clone();
         match effect {
-            Effect::Do(Job::Load) => self.load(folder),
             Effect::Do(job) => self.work(folder, job),
             Effect::Proceed(go_on) => {
                 if let Some(gate) = self.gates.remove(&folder) {
@@ -159,16 +159,19 @@ impl ReviewHands {
     }
 
     /// Opens a workspace and listens for the terminal.
-    fn load(&mut self, folder: FolderId) {
+    fn open(&mut self, folder: FolderId, root: String) {
         let slot: Slot = Arc::default();
         self.slots.insert(folder, Arc::clone(&slot));
         let (backend, events) = (Arc::clone(&self.backend), self.events.clone());
         let listening = Arc::clone(&self.backend);
         let line = self.tasks.spawn(async move {
-            let opened = tokio::task::spawn_blocking(move || open(backend.as_ref(), folder, &slot)).await;
+            let opened = tokio::task::spawn_blocking(move || open(backend.as_ref(), &root, &slot)).await;
             let (done, root) = match opened {
                 Ok((done, root)) => (done, root),
-                Err(error) => (Done::Loaded(Err(format!("an internal error came up: {error}"))), None),
+                Err(error) => (
+                    Done::Loaded(Err(format!("an internal error came up: {error}"))),
+                    None,
+                ),
             };
             events.push(Event::Review(ReviewEvent::JobDone { folder, done }));
             if let Some(root) = root {
@@ -211,9 +214,9 @@ impl ReviewHands {
     }
 }
 
-fn open(backend: &dyn Backend, folder: FolderId, slot: &Slot) -> (Done, Option<PathBuf>) {
+fn open(backend: &dyn Backend, root: &str, slot: &Slot) -> (Done, Option<PathBuf>) {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    match backend.open_workspace(folder) {
+    match backend.open_workspace(&path(root)) {
         Ok(workspace) => {
             let root = workspace.root().to_owned();
             let done = workspace.perform(Job::Load, || {}, &mut crate::review::workspace::open_gate);
@@ -222,6 +225,17 @@ fn open(backend: &dyn Backend, folder: FolderId, slot: &Slot) -> (Done, Option<P
         }
         Err(error) => (Done::Loaded(Err(format!("{error:#}"))), None),
     }
+}
+
+/// The path that a URI names, as the system writes it.
+fn path(place: &str) -> PathBuf {
+    let place = if cfg!(windows) {
+        place.trim_start_matches('/')
+    } else {
+        place
+    };
+    let bare = place.trim_end_matches('/');
+    PathBuf::from(if bare.is_empty() { place } else { bare })
 }
 
 /// What a job says that could not even begin.
@@ -250,7 +264,10 @@ fn failure(job: &Job) -> fn(String) -> Done {
 async fn join(answers: Vec<oneshot::Receiver<Result<Value, String>>>) -> Result<Value, String> {
     let (mut applied, mut messages) = (false, Vec::new());
     for answer in answers {
-        match answer.await.unwrap_or_else(|_| Err("an internal error came up".to_owned())) {
+        match answer
+            .await
+            .unwrap_or_else(|_| Err("an internal error came up".to_owned()))
+        {
             Ok(value) => {
                 applied |= value["applied"] == true;
                 messages.extend(value["message"].as_str().map(str::to_owned));
@@ -266,7 +283,12 @@ async fn join(answers: Vec<oneshot::Receiver<Result<Value, String>>>) -> Result<
 }
 
 /// Answers commands of the terminal, which come over a socket, through the session.
-pub fn asked(events: &Events, folder: FolderId, name: String, arguments: Vec<Value>) -> oneshot::Receiver<Result<Value, String>> {
+pub fn asked(
+    events: &Events,
+    folder: FolderId,
+    name: String,
+    arguments: Vec<Value>,
+) -> oneshot::Receiver<Result<Value, String>> {
     let (answer, answered): (Answer, _) = oneshot::channel();
     events.push(Event::Review(ReviewEvent::Asked {
         name,

@@ -17,8 +17,10 @@ use super::event::{Attached, Command, Effect, Event, Item, Job, Outcome, Questio
 use super::folders::{self, Folder};
 use super::options::Options;
 use super::pacing::Pacing;
+use super::review::{ReviewEffect, Reviews, edit_of};
 use super::source::Source;
 use super::status::{Stage, Status};
+use crate::review::desk::{Client, Documents};
 
 /// Questions that may be open at once; beyond, the oldest is answered with nothing. Editors have one or
 /// two; an editor that loses its answers must not fill the memory.
@@ -37,6 +39,17 @@ pub struct Session {
     source: Source,
     pacing: Pacing,
     shown: Status,
+    reviews: Reviews,
+}
+
+/// The open documents, as reviews ask for them.
+struct Buffers<'a>(&'a HashMap<String, OpenDocument>);
+
+impl Documents for Buffers<'_> {
+    fn document(&self, uri: &str) -> Option<(&ropey::Rope, i32)> {
+        let document = &self.0.get(uri)?.document;
+        Some((document.text(), document.version()))
+    }
 }
 
 struct OpenDocument {
@@ -83,6 +96,7 @@ impl Session {
             source: Source::Unsought,
             pacing: Pacing::default(),
             shown: Status::default(),
+            reviews: Reviews::new(),
         }
     }
 
@@ -95,6 +109,9 @@ impl Session {
             self.shown = status.clone();
             effects.push(Effect::Show(status));
         }
+        if let Some(shown) = self.reviews.shown(&Buffers(&self.documents)) {
+            effects.push(Effect::Review(ReviewEffect::Show(shown)));
+        }
         effects
     }
 
@@ -104,7 +121,10 @@ impl Session {
                 encoding,
                 folders,
                 options,
+                abilities,
             } => {
+                let client = Client { abilities, encoding };
+                self.reviews.initialized(client, &folders, effects);
                 self.encoding = encoding;
                 self.folders = folders;
                 self.options = options;
@@ -113,7 +133,7 @@ impl Session {
                 self.options = options;
                 self.end_all(effects);
             }
-            Event::FoldersChanged { added, removed } => self.change_folders(added, &removed),
+            Event::FoldersChanged { added, removed } => self.change_folders(added, &removed, effects),
             Event::Opened {
                 uri,
                 language,
@@ -125,15 +145,13 @@ impl Session {
                 changes,
             } => {
                 self.end_in(&uri, effects);
-                match self.documents.get_mut(&uri) {
-                    Some(open) => open.document.apply(version, &changes, self.encoding),
-                    None => tracing::warn!("a document was changed that is not open: {uri}"),
-                }
+                self.change(&uri, version, &changes, effects);
                 self.pacing.typed(now);
             }
             Event::Closed { uri } => {
                 self.end_in(&uri, effects);
                 self.documents.remove(&uri);
+                self.reviews.closed(&uri, &Buffers(&self.documents), effects);
             }
             Event::SuggestionAsked(question) => self.ask(question, now, effects),
             Event::SuggestionDropped { id } => {
@@ -150,6 +168,7 @@ impl Session {
                 }
             }
             Event::CommandAsked { command, answer } => self.perform(command, answer, effects),
+            Event::Review(event) => self.reviews.take(event, &Buffers(&self.documents), effects),
             Event::ShutDown => self.end_all(effects),
             #[cfg(test)]
             Event::Inspected { uri, answer } => {
@@ -181,14 +200,40 @@ impl Session {
             whole,
             questions: Vec::new(),
         };
-        self.documents.insert(uri, open);
+        self.documents.insert(uri.clone(), open);
+        self.reviews.opened(&uri, &Buffers(&self.documents), effects);
         if whole && self.options.allow(language) {
             // The model is read while the user still looks at the text.
             self.seek(now, effects);
         }
     }
 
-    fn change_folders(&mut self, added: Vec<Folder>, removed: &[Folder]) {
+    fn change(&mut self, uri: &str, version: i32, changes: &[text::Change], effects: &mut Vec<Effect>) {
+        let Some(open) = self.documents.get_mut(uri) else {
+            tracing::warn!("a document was changed that is not open: {uri}");
+            return;
+        };
+        if !self.reviews.follows(uri) {
+            open.document.apply(version, changes, self.encoding);
+            return;
+        }
+        for change in changes {
+            let edit = edit_of(&open.document, change, self.encoding);
+            open.document
+                .apply(version, std::slice::from_ref(change), self.encoding);
+            self.reviews
+                .edited(uri, edit.as_ref(), open.document.text(), effects);
+        }
+        // Some editors send a new version without changes.
+        open.document.apply(version, &[], self.encoding);
+        self.reviews.settle(uri, &Buffers(&self.documents), effects);
+    }
+
+    fn change_folders(&mut self, added: Vec<Folder>, removed: &[Folder], effects: &mut Vec<Effect>) {
+        let open: Vec<String> = self.documents.keys().cloned().collect();
+        let buffers = Buffers(&self.documents);
+        self.reviews
+            .folders_changed(&added, removed, &open, &buffers, effects);
         self.folders
             .retain(|folder| !removed.iter().any(|gone| gone.uri == folder.uri));
         self.folders.extend(added);

@@ -28,7 +28,11 @@ impl Abilities {
     #[must_use]
     pub fn read(capabilities: &Value) -> Self {
         let has = |pointer: &str| capabilities.pointer(pointer) == Some(&Value::Bool(true));
-        let some = |pointer: &str| capabilities.pointer(pointer).is_some_and(|value| !value.is_null());
+        let some = |pointer: &str| {
+            capabilities
+                .pointer(pointer)
+                .is_some_and(|value| !value.is_null())
+        };
         let resources = capabilities
             .pointer("/workspace/workspaceEdit/resourceOperations")
             .and_then(Value::as_array);

@@ -35,14 +35,24 @@ impl Alone {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn open(host: Arc<dyn Host>, paths: &Paths, root: &Path, say: &mut dyn FnMut(&str)) -> anyhow::Result<Self> {
+    pub fn open(
+        host: Arc<dyn Host>,
+        paths: &Paths,
+        root: &Path,
+        say: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<Self> {
         let workspace = Workspace::open(host, paths, root)?;
         let client = Client {
             abilities: Abilities::default(),
             encoding: text::Encoding::Utf8,
         };
         let mut effects = Vec::new();
-        let desk = Desk::new(&uri::of_folder(&root.to_string_lossy()), None, client, &mut effects);
+        let desk = Desk::new(
+            &uri::of_folder(&root.to_string_lossy()),
+            None,
+            client,
+            &mut effects,
+        );
         let mut alone = Self { workspace, desk };
         alone.perform(effects, say);
         Ok(alone)

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changes::{
-    About, AuditKind, ChangeId, ChangeInfo, Content, Edit, HunkId, Live, Part, Plan, Proposal, Review, Status,
-    TakeBack, WorkspacePath, Write, edits,
+    About, AuditKind, ChangeId, ChangeInfo, Content, Edit, HunkId, Live, Part, Plan, Proposal, Review,
+    Status, TakeBack, WorkspacePath, Write, edits,
 };
 use ropey::Rope;
 
 use super::command::Command;
 use super::desk::{Answer, Desk, Documents, Effect, Shown, Work, in_editor};
 use super::editing::{Editing, Expected, without};
-use super::job::{Apply, Applied, Back, Done, Record, Refused};
+use super::job::{Applied, Apply, Back, Done, Record, Refused};
 use super::keeping::{applied, refuse, waits};
 
 /// How long the editor may take to change its documents. Some ask the user first.
@@ -189,7 +189,9 @@ impl Desk {
         let tries = applying.tries + 1;
         match applying.then {
             then @ Then::Kept { .. } => self.write_then(then, tries, documents, effects),
-            Then::TookBack { command, answer, .. } => self.find_back(command, answer, tries, documents, effects),
+            Then::TookBack { command, answer, .. } => {
+                self.find_back(command, answer, tries, documents, effects)
+            }
             Then::Landed { .. } => {}
         }
     }
@@ -206,7 +208,9 @@ impl Desk {
             Then::TookBack { answer, .. } => refuse(answer, reason, effects),
             Then::Landed { hunks } => {
                 hunks.iter().for_each(|hunk| drop(self.late.remove(hunk)));
-                effects.push(Effect::Say(format!("cannot put on record what the editor did: {reason}")));
+                effects.push(Effect::Say(format!(
+                    "cannot put on record what the editor did: {reason}"
+                )));
             }
         }
     }
@@ -259,7 +263,10 @@ impl Desk {
             }
             Ok(false) => self.not_applied("the editor refused to change its documents", effects),
             Err(error) => {
-                self.not_applied(&format!("the editor cannot change its documents: {error}"), effects);
+                self.not_applied(
+                    &format!("the editor cannot change its documents: {error}"),
+                    effects,
+                );
             }
         }
     }
@@ -304,11 +311,18 @@ impl Desk {
         documents: &dyn Documents,
         effects: &mut Vec<Effect>,
     ) {
-        let verb = if matches!(command, Command::Redo(_)) { "Redo" } else { "Undo" };
+        let verb = if matches!(command, Command::Redo(_)) {
+            "Redo"
+        } else {
+            "Undo"
+        };
         let Back {
             steps,
             title,
-            found: TakeBack { mut writes, conflicts },
+            found: TakeBack {
+                mut writes,
+                conflicts,
+            },
             live,
         } = back;
         let mut editing = Editing::default();
@@ -323,7 +337,11 @@ impl Desk {
                 if tries < TRIES_MAX {
                     return self.find_back(command, answer, tries + 1, documents, effects);
                 }
-                return refuse(answer, "the text is being changed all the time; try again".to_owned(), effects);
+                return refuse(
+                    answer,
+                    "the text is being changed all the time; try again".to_owned(),
+                    effects,
+                );
             };
             if !self.abilities.edits_documents {
                 let message = format!(
@@ -338,7 +356,11 @@ impl Desk {
         if writes.is_empty() {
             return match note {
                 Some(message) => refuse(answer, message, effects),
-                None => refuse(answer, "the files are as they were before that already".to_owned(), effects),
+                None => refuse(
+                    answer,
+                    "the files are as they were before that already".to_owned(),
+                    effects,
+                ),
             };
         }
         let applying = Applying {
@@ -352,7 +374,11 @@ impl Desk {
             editing,
             tries,
             stage: Stage::Begins,
-            then: Then::TookBack { command, note, answer },
+            then: Then::TookBack {
+                command,
+                note,
+                answer,
+            },
         };
         self.apply(applying, effects);
     }
@@ -395,7 +421,10 @@ impl Desk {
         Some(match put_up {
             Ok(_) => {
                 self.review = Arc::new(review);
-                format!("{} changed since; what could not be merged waits for your decision", names.join(", "))
+                format!(
+                    "{} changed since; what could not be merged waits for your decision",
+                    names.join(", ")
+                )
             }
             Err(error) => format!("{} changed since and was left alone: {error}", names.join(", ")),
         })
@@ -447,7 +476,10 @@ impl Desk {
             .collect();
         let record = |hunk: &HunkId| Record {
             kind: AuditKind::Decision,
-            fields: vec![("decision", "keep in the editor".to_owned()), ("hunk", hunk.to_string())],
+            fields: vec![
+                ("decision", "keep in the editor".to_owned()),
+                ("hunk", hunk.to_string()),
+            ],
         };
         let applying = Applying {
             writes,
@@ -521,7 +553,11 @@ impl Desk {
     }
 
     pub(super) fn preview_waited(&mut self, number: u64, effects: &mut Vec<Effect>) {
-        if self.shown.as_ref().is_some_and(|shown| shown.number == number && shown.answered) {
+        if self
+            .shown
+            .as_ref()
+            .is_some_and(|shown| shown.number == number && shown.answered)
+        {
             self.preview_ended("", effects);
         }
     }
@@ -536,7 +572,11 @@ impl Desk {
         self.late.extend(hunks);
         let Some(answer) = answer else { return };
         if landed == 0 {
-            let message = if message.is_empty() { "nothing was taken over" } else { message };
+            let message = if message.is_empty() {
+                "nothing was taken over"
+            } else {
+                message
+            };
             return refuse(answer, message.to_owned(), effects);
         }
         let note = format!("{landed} taken over");

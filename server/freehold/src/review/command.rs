@@ -228,9 +228,7 @@ impl Command {
             "showDiff" => Self::ShowDiff {
                 uri: arguments.uri.ok_or("`uri` is missing")?,
             },
-            "diff" => Self::Diff {
-                step: arguments.step,
-            },
+            "diff" => Self::Diff { step: arguments.step },
             "preview" => Self::Preview {
                 change: arguments.change()?,
             },

@@ -192,6 +192,15 @@ impl Desk {
         self.number
     }
 
+    /// Who is served.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client {
+            abilities: self.abilities,
+            encoding: self.encoding,
+        }
+    }
+
     /// How positions are counted.
     #[must_use]
     pub fn encoding(&self) -> text::Encoding {
@@ -215,9 +224,18 @@ impl Desk {
     }
 
     /// A command; it is answered in its turn.
-    pub fn ask(&mut self, command: Command, answer: Answer, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+    pub fn ask(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.queue.len() >= QUEUE_MAX {
-            effects.push(Effect::Answer(answer, Err("too many commands wait already".to_owned())));
+            effects.push(Effect::Answer(
+                answer,
+                Err("too many commands wait already".to_owned()),
+            ));
             return;
         }
         self.queue.push_back((command, answer));
@@ -237,7 +255,10 @@ impl Desk {
     /// What the editor has, written as the file is that waits for decisions; nothing if none does.
     fn live_in_editor(&self, path: &WorkspacePath, text: &Rope) -> Option<Live> {
         let file = self.review.file(path)?;
-        Some(in_editor(text, file.content().map(|content| (content, file.mode()))))
+        Some(in_editor(
+            text,
+            file.content().map(|content| (content, file.mode())),
+        ))
     }
 
     /// Wants to know what the disk has of a file, unless the editor has it open.
@@ -258,18 +279,32 @@ impl Desk {
     }
 
     /// A document was edited; `text` is what it is now.
-    pub fn edited(&mut self, path: &WorkspacePath, edit: Option<&Edit>, text: &Rope, effects: &mut Vec<Effect>) {
+    pub fn edited(
+        &mut self,
+        path: &WorkspacePath,
+        edit: Option<&Edit>,
+        text: &Rope,
+        effects: &mut Vec<Effect>,
+    ) {
         let followed = match edit {
             Some(edit) => self.review_mut().edit(path, edit).is_ok(),
             None => false,
         };
+        // Half a character, replaced by itself, shows in the text alone.
+        let same = |file: &changes::FileReview| file.text().live().len() == text.len_bytes();
+        let followed = followed && self.review.file(path).is_none_or(same);
         if !followed && let Some(live) = self.live_in_editor(path, text) {
             self.review_mut().set_live(path, live);
         }
         self.followed(path, Some((edit, text)), effects);
     }
 
-    fn followed(&mut self, path: &WorkspacePath, edit: Option<(Option<&Edit>, &Rope)>, effects: &mut Vec<Effect>) {
+    fn followed(
+        &mut self,
+        path: &WorkspacePath,
+        edit: Option<(Option<&Edit>, &Rope)>,
+        effects: &mut Vec<Effect>,
+    ) {
         if let (Some(Work::Applying(applying)), Some((edit, text))) = (&mut self.work, edit) {
             applying.followed(path, edit, text);
         }
@@ -399,7 +434,9 @@ impl Desk {
     fn pump(&mut self, documents: &dyn Documents, effects: &mut Vec<Effect>) {
         while self.work.is_none() {
             if let Some(failure) = &self.failure {
-                let Some((_, answer)) = self.queue.pop_front() else { return };
+                let Some((_, answer)) = self.queue.pop_front() else {
+                    return;
+                };
                 effects.push(Effect::Answer(answer, Err(failure.clone())));
             } else if !self.looks.is_empty() {
                 let looks = std::mem::take(&mut self.looks);
@@ -415,7 +452,13 @@ impl Desk {
         }
     }
 
-    fn begin(&mut self, command: Command, answer: Answer, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+    fn begin(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
         match command {
             Command::Keep(pick) => self.keep(&pick, answer, documents, effects),
             Command::Drop(pick) => self.drop_hunks(&pick, answer, effects),

@@ -4,7 +4,8 @@
 //! that they say the document has.
 
 use changes::{
-    Authority, ChangeInfo, Content, Edit, HunkId, Live, Part, Proposal, ProposedFile, Review, Status, WorkspacePath,
+    Authority, ChangeInfo, Content, Edit, HunkId, Live, Part, Proposal, ProposedFile, Review, Status,
+    WorkspacePath,
 };
 use ropey::Rope;
 
@@ -129,7 +130,11 @@ impl Editing {
     }
 
     pub(super) fn followed(&mut self, path: &WorkspacePath, edit: Option<&Edit>, text: &Rope) {
-        for expected in self.documents.iter_mut().filter(|expected| expected.path == *path) {
+        for expected in self
+            .documents
+            .iter_mut()
+            .filter(|expected| expected.path == *path)
+        {
             expected.followed(edit, text);
         }
     }
@@ -155,12 +160,18 @@ impl Editing {
 
     /// Whether nothing of what was asked stands in any document.
     pub(super) fn is_taken_back(&self) -> bool {
-        self.documents.iter().all(|expected| expected.inverse().is_empty())
+        self.documents
+            .iter()
+            .all(|expected| expected.inverse().is_empty())
     }
 
     /// Names the documents.
     pub(super) fn names(&self) -> String {
-        let names: Vec<String> = self.documents.iter().map(|expected| format!("`{}`", expected.path)).collect();
+        let names: Vec<String> = self
+            .documents
+            .iter()
+            .map(|expected| format!("`{}`", expected.path))
+            .collect();
         names.join(", ")
     }
 }
@@ -170,7 +181,12 @@ pub(super) fn without(review: &Review, path: &WorkspacePath, landed: &[HunkId]) 
     let text = review.file(path)?.text();
     let after = text.live().to_owned();
     let mut before = after.clone();
-    for hunk in text.hunks().iter().rev().filter(|hunk| landed.contains(&hunk.id())) {
+    for hunk in text
+        .hunks()
+        .iter()
+        .rev()
+        .filter(|hunk| landed.contains(&hunk.id()))
+    {
         before.replace_range(hunk.range(), hunk.base());
     }
     Some((before, after))

@@ -36,7 +36,10 @@ pub fn of(shown: &Shown, change: ChangeId) -> Value {
         Some(json!({ "path": file.path().as_str(), "brackets": verdict }))
     });
     let mut evidence = json!({ "parse": parse.collect::<Vec<Value>>() });
-    let run = shown.checked.get(&Some(change)).or_else(|| shown.checked.get(&None));
+    let run = shown
+        .checked
+        .get(&Some(change))
+        .or_else(|| shown.checked.get(&None));
     if let Some(run) = run {
         evidence["tests"] = checked(run);
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use changes::{
-    About, AuditKind, Authority, Decision, Digest, HunkId, HunkView, LineId, Plan, PlannedFile, Review, Status,
-    WorkspacePath,
+    About, AuditKind, Authority, Decision, Digest, HunkId, HunkView, LineId, Plan, PlannedFile, Review,
+    Status, WorkspacePath,
 };
 use serde_json::{Value, json};
 
@@ -120,7 +120,9 @@ impl Desk {
             });
         }
         let chosen = self.chosen(pick)?;
-        Ok(self.review_mut().decide_all(keep, |view| chosen.contains(&view.id)))
+        Ok(self
+            .review_mut()
+            .decide_all(keep, |view| chosen.contains(&view.id)))
     }
 
     /// The hunks that a pick means.
@@ -188,7 +190,10 @@ impl Desk {
         documents: &dyn Documents,
         effects: &mut Vec<Effect>,
     ) {
-        let Then::Kept { hunks, note, answer, .. } = then else {
+        let Then::Kept {
+            hunks, note, answer, ..
+        } = then
+        else {
             return;
         };
         let planned = self
@@ -218,7 +223,12 @@ impl Desk {
             editing,
             tries,
             stage: super::applying::Stage::Begins,
-            then: Then::Kept { hunks, plan, note, answer },
+            then: Then::Kept {
+                hunks,
+                plan,
+                note,
+                answer,
+            },
         };
         self.apply(applying, effects);
     }
@@ -226,7 +236,10 @@ impl Desk {
     /// What the editor is to be asked for.
     fn editing(&self, plan: &Plan, documents: &dyn Documents) -> Result<Editing, String> {
         let mut editing = Editing::default();
-        let in_editor = plan.files.iter().filter(|file| file.authority == Authority::Editor);
+        let in_editor = plan
+            .files
+            .iter()
+            .filter(|file| file.authority == Authority::Editor);
         for file in in_editor.filter(|file| is_plain_edit(file)) {
             let uri = self.uri(&file.path);
             if !self.abilities.edits_documents {
@@ -273,7 +286,9 @@ impl Desk {
     /// Forgets what was written, and answers.
     pub(super) fn finish(&mut self, then: Then, effects: &mut Vec<Effect>) {
         let (answer, value) = match then {
-            Then::Kept { plan, note, answer, .. } => {
+            Then::Kept {
+                plan, note, answer, ..
+            } => {
                 self.review_mut().applied(&plan);
                 (Some(answer), applied(note))
             }
@@ -331,7 +346,10 @@ pub(super) fn applied(note: Option<String>) -> Value {
 /// Answers that nothing was done, and why.
 pub(super) fn refuse(answer: Answer, message: String, effects: &mut Vec<Effect>) {
     effects.push(Effect::Changed);
-    effects.push(Effect::Answer(answer, Ok(json!({ "applied": false, "message": message }))));
+    effects.push(Effect::Answer(
+        answer,
+        Ok(json!({ "applied": false, "message": message })),
+    ));
 }
 
 fn nothing(conflicts: &[HunkId]) -> String {
@@ -346,7 +364,11 @@ fn left_out(conflicts: &[HunkId]) -> String {
     let names: Vec<String> = conflicts.iter().map(ToString::to_string).collect();
     format!(
         "{} in conflict with what was changed since and can only be kept by itself: {}",
-        if names.len() == 1 { "a hunk is" } else { "hunks are" },
+        if names.len() == 1 {
+            "a hunk is"
+        } else {
+            "hunks are"
+        },
         names.join(", ")
     )
 }

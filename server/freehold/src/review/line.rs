@@ -27,7 +27,8 @@ pub fn question(name: &str, arguments: &Value) -> String {
 /// # Errors
 /// When the line is none.
 pub fn read_question(line: &str) -> Result<(String, Vec<Value>), String> {
-    let question: Value = serde_json::from_str(line).map_err(|error| format!("this is no command: {error}"))?;
+    let question: Value =
+        serde_json::from_str(line).map_err(|error| format!("this is no command: {error}"))?;
     let name = question["command"].as_str().ok_or("`command` is missing")?;
     let arguments = question["arguments"].as_array().cloned().unwrap_or_default();
     Ok((name.to_owned(), arguments))
@@ -80,7 +81,10 @@ mod connected {
                 .write_all(question(name, arguments).as_bytes())
                 .context(gone)?;
             let mut line = String::new();
-            (&mut self.stream).take(LINE_BYTES_MAX).read_line(&mut line).context(gone)?;
+            (&mut self.stream)
+                .take(LINE_BYTES_MAX)
+                .read_line(&mut line)
+                .context(gone)?;
             let mut answer: Value = serde_json::from_str(&line).context(gone)?;
             Ok(match answer["error"].as_str() {
                 Some(message) => Err(message.to_owned()),

@@ -14,7 +14,13 @@ const LEFT_OUT: [&str; 4] = [".git", "target", "node_modules", ".freehold"];
 const FILES_MAX: usize = 200_000;
 
 /// Lays out in `to` what the workspace at `root` would be.
-pub fn lay_out(host: &dyn Host, root: &Path, tree: &dyn Tree, review: &Review, to: &Path) -> anyhow::Result<()> {
+pub fn lay_out(
+    host: &dyn Host,
+    root: &Path,
+    tree: &dyn Tree,
+    review: &Review,
+    to: &Path,
+) -> anyhow::Result<()> {
     if host.exists(to) {
         host.remove_folder(to)?;
     }

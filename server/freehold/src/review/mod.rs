@@ -9,7 +9,7 @@ pub mod alone;
 mod applying;
 pub mod command;
 pub mod desk;
-mod editing;
+pub mod editing;
 mod evidence;
 pub mod job;
 mod keeping;

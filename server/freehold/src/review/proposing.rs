@@ -48,7 +48,10 @@ impl Desk {
             return;
         };
         if let Some(reason) = failures.values().next() {
-            effects.push(Effect::Answer(answer, Err(format!("cannot propose this: {reason}"))));
+            effects.push(Effect::Answer(
+                answer,
+                Err(format!("cannot propose this: {reason}")),
+            ));
             return;
         }
         let nothing = Live {

@@ -26,7 +26,9 @@ pub fn with_scheme(uri: &str, scheme: &str) -> String {
     format!("{scheme}:{rest}")
 }
 
-fn encode(path: &str) -> String {
+/// A path as URIs write it.
+#[must_use]
+pub fn encode(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {

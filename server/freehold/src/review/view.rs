@@ -51,6 +51,19 @@ impl Shown {
         }
     }
 
+    /// What there is to show of a desk, without its files.
+    #[must_use]
+    pub fn bare(desk: &Desk) -> Self {
+        Self {
+            files: Vec::new(),
+            review: Arc::clone(desk.review()),
+            marks: Marks::default(),
+            checked: BTreeMap::new(),
+            folder: desk.number(),
+            encoding: desk.encoding(),
+        }
+    }
+
     /// The name of a hunk, unambiguous among the folders of the editor.
     #[must_use]
     pub fn name(&self, hunk: HunkId) -> String {
@@ -186,7 +199,8 @@ pub fn range_of(view: &HunkView, rope: &Rope, encoding: Encoding) -> Range {
 /// A range in the words of the protocol.
 #[must_use]
 pub fn range_value(range: Range) -> Value {
-    let position = |position: text::Position| json!({ "line": position.line, "character": position.character });
+    let position =
+        |position: text::Position| json!({ "line": position.line, "character": position.character });
     json!({ "start": position(range.start), "end": position(range.end) })
 }
 
@@ -219,7 +233,13 @@ pub fn status(status: Status) -> &'static str {
 /// What a hunk does, in a few words.
 #[must_use]
 pub fn title(view: &HunkView) -> String {
-    let lines = |count: usize| if count == 1 { "line".to_owned() } else { "lines".to_owned() };
+    let lines = |count: usize| {
+        if count == 1 {
+            "line".to_owned()
+        } else {
+            "lines".to_owned()
+        }
+    };
     let what = match view.part {
         Part::Text(hunk) => {
             let count = |text: &str| text.split_inclusive('\n').count();
@@ -260,10 +280,13 @@ pub fn patch(review: &Review) -> String {
     let mut text = Vec::new();
     for file in review.files() {
         let before = file.content();
-        let moved = file.operations().iter().find_map(|operation| match operation.kind() {
-            OperationKind::Rename(to) => Some(to.clone()),
-            _ => None,
-        });
+        let moved = file
+            .operations()
+            .iter()
+            .find_map(|operation| match operation.kind() {
+                OperationKind::Rename(to) => Some(to.clone()),
+                _ => None,
+            });
         let path = moved.unwrap_or_else(|| file.path().clone());
         let after = match review.overlay(&path) {
             Overlaid::File { content, mode } => Some((content, mode)),

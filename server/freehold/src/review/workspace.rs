@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use changes::{
-    About, ApplyError, Audit, AuditEntry, AuditKind, Authority, Digest, FileStep, Home, Live, Pending, Review, Standing, Step, StepHunk,
-    StepId, WorkspacePath, Writer, next_redo, next_undo, patch, undoable,
+    About, ApplyError, Audit, AuditEntry, AuditKind, Authority, Digest, FileStep, Home, Live, Pending,
+    Review, Standing, Step, StepHunk, StepId, WorkspacePath, Writer, next_redo, next_undo, patch, undoable,
 };
 use host::{Host, Lock, Tree};
 use ropey::Rope;
@@ -48,7 +48,10 @@ impl Workspace {
         let tree = host.open_tree(root)?;
         let home = Home::open(host.as_ref(), &paths.state, root)?;
         let lock = home.own()?.with_context(|| {
-            format!("another window or command has the review of `{}` open; try again", root.display())
+            format!(
+                "another window or command has the review of `{}` open; try again",
+                root.display()
+            )
         })?;
         let folder = home.folder().to_owned();
         let person = ["USER", "LOGNAME", "USERNAME"]
@@ -161,7 +164,8 @@ impl Workspace {
             begun();
             if !gate() {
                 transaction.abort().map_err(refused)?;
-                self.append(&[withdrawn("the editor")]).map_err(|error| disk(told(error)))?;
+                self.append(&[withdrawn("the editor")])
+                    .map_err(|error| disk(told(error)))?;
                 return Err(Refused {
                     message: "the editor did not change its documents".to_owned(),
                     given_up: true,
@@ -172,7 +176,8 @@ impl Workspace {
         if let Err(error) = transaction.write() {
             transaction.abort().map_err(refused)?;
             let reason = refused(error);
-            self.append(&[withdrawn(&reason.message)]).map_err(|error| disk(told(error)))?;
+            self.append(&[withdrawn(&reason.message)])
+                .map_err(|error| disk(told(error)))?;
             return Err(reason);
         }
         let step = transaction.commit().map_err(refused)?;
@@ -191,8 +196,18 @@ impl Workspace {
         let named = match scope {
             Scope::Step(step) | Scope::Run(step) | Scope::Session(step) | Scope::Hunk { step, .. } => *step,
         };
-        let latest = || if forward { next_redo(&recorded) } else { next_undo(&recorded) };
-        let nothing = if forward { "there is nothing to redo" } else { "there is nothing to undo" };
+        let latest = || {
+            if forward {
+                next_redo(&recorded)
+            } else {
+                next_undo(&recorded)
+            }
+        };
+        let nothing = if forward {
+            "there is nothing to redo"
+        } else {
+            "there is nothing to undo"
+        };
         let first = named.map(StepId).or_else(latest).context(nothing)?;
         let step = recorded
             .iter()
@@ -200,9 +215,9 @@ impl Workspace {
             .with_context(|| format!("there is no step {}; see `freehold checkpoints`", first.0))?;
         let (run, session) = (&step.about.run, &step.about.session);
         let steps = match scope {
-            Scope::Run(_) if !forward && !run.is_empty() => {
-                undoable(&recorded, |other| other.about.run == *run && other.about.session == *session)
-            }
+            Scope::Run(_) if !forward && !run.is_empty() => undoable(&recorded, |other| {
+                other.about.run == *run && other.about.session == *session
+            }),
             Scope::Session(_) if !forward && !session.is_empty() => {
                 undoable(&recorded, |other| other.about.session == *session)
             }
@@ -242,7 +257,10 @@ impl Workspace {
         }
         let entry = |record: &Record| {
             let who = [("person".to_owned(), self.person.clone())];
-            let rest = record.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let rest = record
+                .fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
             AuditEntry {
                 kind: record.kind,
                 time: self.host.now(),
@@ -285,14 +303,25 @@ impl Workspace {
                 let Standing::File { digest, mode } = standing else {
                     return Ok(None);
                 };
-                Ok(Some((changes::Content::decode(&writer.store().get(digest)?), mode)))
+                Ok(Some((
+                    changes::Content::decode(&writer.store().get(digest)?),
+                    mode,
+                )))
             };
             let (before, after) = (side(file.before)?, side(file.after)?);
             let view = |side: &Option<(changes::Content, u32)>| side.clone();
             let (before, after) = (view(&before), view(&after));
             text.extend(patch::print(
-                before.as_ref().map(|(content, mode)| patch::Side { path: &file.path, content, mode: *mode }),
-                after.as_ref().map(|(content, mode)| patch::Side { path: &file.path, content, mode: *mode }),
+                before.as_ref().map(|(content, mode)| patch::Side {
+                    path: &file.path,
+                    content,
+                    mode: *mode,
+                }),
+                after.as_ref().map(|(content, mode)| patch::Side {
+                    path: &file.path,
+                    content,
+                    mode: *mode,
+                }),
             ));
         }
         Ok(json!({ "patch": String::from_utf8_lossy(&text) }))
@@ -300,10 +329,26 @@ impl Workspace {
 
     fn check(&self, review: &Review, run: &str) -> anyhow::Result<Checked> {
         let folder = self.folder.join("check");
-        super::materialise::lay_out(self.host.as_ref(), &self.root, self.tree.as_ref(), review, &folder)?;
-        let (program, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-        let command = host::Command::new(program).argument(flag).argument(run).folder(&folder);
-        let output = self.host.run(&command).with_context(|| format!("cannot run `{run}`"))?;
+        super::materialise::lay_out(
+            self.host.as_ref(),
+            &self.root,
+            self.tree.as_ref(),
+            review,
+            &folder,
+        )?;
+        let (program, flag) = if cfg!(windows) {
+            ("cmd", "/C")
+        } else {
+            ("sh", "-c")
+        };
+        let command = host::Command::new(program)
+            .argument(flag)
+            .argument(run)
+            .folder(&folder);
+        let output = self
+            .host
+            .run(&command)
+            .with_context(|| format!("cannot run `{run}`"))?;
         self.host.remove_folder(&folder)?;
         let printed = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
         let tail = &printed[printed.len().saturating_sub(OUTPUT_BYTES_MAX)..];
@@ -318,7 +363,10 @@ impl Workspace {
     fn verified(&self) -> anyhow::Result<Value> {
         let entries = self.audit().verify()?;
         let shown = entries.iter().map(|entry| {
-            let since = entry.time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let since = entry
+                .time
+                .duration_since(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
             json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
         });
         Ok(Value::Array(shown.collect()))
@@ -340,8 +388,14 @@ fn title_of(steps: &[Step], id: StepId) -> String {
 }
 
 fn written(step: &Step, file: &FileStep) -> Record {
-    let digest = |standing: Standing| standing.digest().map_or("none".to_owned(), |digest: Digest| digest.to_string());
-    let About { title, session, run, .. } = &step.about;
+    let digest = |standing: Standing| {
+        standing
+            .digest()
+            .map_or("none".to_owned(), |digest: Digest| digest.to_string())
+    };
+    let About {
+        title, session, run, ..
+    } = &step.about;
     Record {
         kind: AuditKind::Write,
         fields: vec![

@@ -18,7 +18,8 @@ pub fn protocol(tree: &Tree) -> Vec<Finding> {
     let documented: BTreeSet<&str> = page.map(|page| names(&page.text, '`')).unwrap_or_default();
     let mut used = BTreeSet::new();
     for file in tree.with_extensions(&["rs", "ts"]).filter(|file| !file.is_test()) {
-        let is_server = file.path.starts_with("server/freehold/src/lsp/");
+        let of_server = ["server/freehold/src/lsp/", "server/freehold/src/review/"];
+        let is_server = of_server.iter().any(|folder| file.path.starts_with(folder));
         // Commands that an extension gives itself are its own affair.
         let concerns = |name: &str| is_server || (file.path.starts_with("editors/") && name.contains('/'));
         for name in names(without_tests(&file.text), '"')

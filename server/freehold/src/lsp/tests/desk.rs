@@ -1,11 +1,13 @@
 //! A desk to work at: an editor in memory, the server behind it, and a scripted engine behind that.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use engine::catalogue::Catalogue;
 use engine::scripted::{Reply, Script, ScriptedEngine};
 use engine::{Description, Engine, EventSink, Request, State, Ticket};
+use host::{Files, MemoryHost};
 use serde_json::{Value, json};
 use testing::Editor;
 use testing::editor::Answer;
@@ -13,10 +15,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::engine_process::OwnListener;
 use crate::lsp::backend::{AttachFailure, Backend, ModelEntry};
 use crate::lsp::event::{Event, Events};
 use crate::lsp::serve_with;
 use crate::lsp::transport::Ended;
+use crate::paths::Paths;
+use crate::review::Workspace;
 
 /// So much fits between editor and server before one waits for the other.
 pub const PIPE_BYTES: usize = 1 << 20;
@@ -39,6 +44,8 @@ pub struct Setup {
     pub folders: Value,
     pub failure: Option<AttachFailure>,
     pub state: State,
+    /// What lies in the workspace: paths and texts.
+    pub files: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for Setup {
@@ -50,6 +57,7 @@ impl Default for Setup {
             folders: json!([{ "uri": "file:///project/app", "name": "app" }]),
             failure: None,
             state: State::Ready,
+            files: Vec::new(),
         }
     }
 }
@@ -81,6 +89,8 @@ pub struct Room {
     pub failure: Mutex<Option<AttachFailure>>,
     pub attached: AtomicUsize,
     pub chosen: Mutex<String>,
+    /// The disk.
+    pub host: Arc<MemoryHost>,
 }
 
 impl Backend for Room {
@@ -115,6 +125,15 @@ impl Backend for Room {
         anyhow::ensure!(name == "small", "no model is called `{name}`");
         *self.chosen.lock().expect("not poisoned") = name.to_owned();
         Ok(())
+    }
+
+    fn open_workspace(&self, root: &Path) -> anyhow::Result<Workspace> {
+        let host: Arc<dyn host::Host> = self.host.clone();
+        Workspace::open(host, &Paths::within(Path::new("/freehold")), root)
+    }
+
+    fn listen_for_reviews(&self, _root: &Path) -> anyhow::Result<Option<OwnListener>> {
+        Ok(None)
     }
 }
 
@@ -153,6 +172,9 @@ impl Desk {
     /// Sits down: the server runs and has introduced itself.
     pub async fn new(setup: Setup) -> Self {
         let mut desk = Self::unintroduced(setup.script, setup.failure, setup.state);
+        for (path, text) in &setup.files {
+            desk.write(path, text);
+        }
         let params = json!({
             "processId": null,
             "rootUri": null,
@@ -174,6 +196,7 @@ impl Desk {
             failure: Mutex::new(failure),
             attached: AtomicUsize::new(0),
             chosen: Mutex::new(String::new()),
+            host: Arc::new(MemoryHost::new()),
         });
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         let (from_server, to_server) = tokio::io::split(near);
@@ -189,6 +212,22 @@ impl Desk {
             from_server,
             server,
         }
+    }
+
+    /// Writes a file as another program would, and makes its folder.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = Path::new(path);
+        let folder = path.parent().expect("below the root");
+        self.backend.host.create_folder(folder).expect("made");
+        self.backend
+            .host
+            .write_atomic(path, text.as_bytes())
+            .expect("written");
+    }
+
+    /// What a file holds; nothing if there is none.
+    pub fn file(&self, path: &str) -> Option<String> {
+        self.backend.host.read_text(Path::new(path)).ok()
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {

@@ -3,5 +3,8 @@
 mod desk;
 mod hostile;
 mod order;
+mod review;
+mod review_refusals;
+mod reviewer;
 mod status;
 mod suggestions;

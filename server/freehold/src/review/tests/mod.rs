@@ -1,1 +1,4 @@
 //! Reviews, tested without a protocol.
+
+mod alone;
+mod interleavings;

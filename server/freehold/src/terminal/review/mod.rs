@@ -40,7 +40,10 @@ pub fn propose(arguments: &ProposeArguments) -> anyhow::Result<ExitCode> {
     let mut passed = true;
     let mut value = proposed.clone();
     if let Some(run) = &arguments.check {
-        let checked = reach.ask("freehold.check", &json!({ "change": proposed["change"], "run": run }))?;
+        let checked = reach.ask(
+            "freehold.check",
+            &json!({ "change": proposed["change"], "run": run }),
+        )?;
         passed = checked["passed"] == true;
         value["tests"] = checked;
     }
@@ -67,7 +70,11 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<ExitCode> {
         print(arguments.workspace.json, &value, |value| {
             let patch = value["patch"].as_str().unwrap_or_default();
             // Into a file or another program it goes to the byte.
-            if std::io::stdout().is_terminal() { show::harmless(patch) } else { patch.to_owned() }
+            if std::io::stdout().is_terminal() {
+                show::harmless(patch)
+            } else {
+                patch.to_owned()
+            }
         });
         return Ok(ExitCode::SUCCESS);
     }
@@ -108,7 +115,11 @@ pub fn go_back(verb: &str, arguments: &BackArguments) -> anyhow::Result<ExitCode
     };
     let back = json!({ "scope": scope, "step": arguments.step, "path": arguments.file, "index": index });
     let value = reach.ask(&format!("freehold.{verb}"), &back)?;
-    let done = if verb == "undo" { "taken back" } else { "done again" };
+    let done = if verb == "undo" {
+        "taken back"
+    } else {
+        "done again"
+    };
     answer(arguments.workspace.json, &value, done)
 }
 
@@ -156,5 +167,9 @@ fn print(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
 }
 
 fn code(success: bool) -> ExitCode {
-    if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if success {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -45,9 +45,17 @@ pub fn state(state: &Value, coloured: bool) -> String {
     let mut shown = String::new();
     for change in list(state, "changes") {
         let title = harmless(text(change, "title"));
-        shown += &format!("{}  {title} ({})\n", text(change, "id"), harmless(text(change, "origin")));
+        shown += &format!(
+            "{}  {title} ({})\n",
+            text(change, "id"),
+            harmless(text(change, "origin"))
+        );
         for parse in list(&change["evidence"], "parse") {
-            shown += &format!("    brackets {} in {}\n", text(parse, "brackets"), harmless(text(parse, "path")));
+            shown += &format!(
+                "    brackets {} in {}\n",
+                text(parse, "brackets"),
+                harmless(text(parse, "path"))
+            );
         }
         if let Some(tests) = change["evidence"].get("tests") {
             shown += &checked(tests);
@@ -64,7 +72,11 @@ pub fn state(state: &Value, coloured: bool) -> String {
             } else {
                 format!("  with {}", together.join(", "))
             };
-            let head = format!("{}  {place}  {}{with}", text(hunk, "id"), harmless(text(hunk, "title")));
+            let head = format!(
+                "{}  {place}  {}{with}",
+                text(hunk, "id"),
+                harmless(text(hunk, "title"))
+            );
             shown += &format!("\n{}\n", paint(BOLD, &head));
             if text(hunk, "status") == "conflict" {
                 for mine in text(hunk, "mine").lines() {

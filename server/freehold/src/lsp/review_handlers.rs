@@ -1,0 +1,108 @@
+//! The protocol's methods that are about reviews. As in [`super::handlers`], each pushes its event first.
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tower_lsp_server::gen_lsp_types::{
+    CodeActionKind, CodeActionOptions, CodeLensOptions, DidChangeWatchedFilesParams, ServerCapabilities,
+    TextDocumentContentOptions,
+};
+use tower_lsp_server::jsonrpc::{Error, Result};
+
+use super::event::Event;
+use super::handlers::Handlers;
+use super::review::ReviewEvent;
+use crate::review::uri;
+
+/// Adds what the server can do about reviews to what it can do.
+pub fn add_capabilities(capabilities: &mut ServerCapabilities) {
+    capabilities.code_action_provider = Some(
+        CodeActionOptions {
+            code_action_kinds: Some(vec![CodeActionKind::QuickFix]),
+            ..CodeActionOptions::default()
+        }
+        .into(),
+    );
+    capabilities.code_lens_provider = Some(CodeLensOptions::default());
+    if let Some(workspace) = &mut capabilities.workspace {
+        let schemes = vec![uri::PROPOSED.to_owned(), uri::ORIGINAL.to_owned()];
+        workspace.text_document_content = Some(TextDocumentContentOptions { schemes }.into());
+    }
+}
+
+impl Handlers {
+    /// `textDocument/codeAction`.
+    pub async fn code_action(&self, params: Value) -> Result<Value> {
+        let range = serde_json::from_value(params["range"].clone())
+            .map(super::handlers::range)
+            .map_err(|error| Error::invalid_params(error.to_string()))?;
+        let only = params["context"]["only"].as_array();
+        let only = only
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned);
+        let (answer, answered) = oneshot::channel();
+        self.push(ReviewEvent::ActionsAsked {
+            uri: document(&params)?,
+            range,
+            only: only.collect(),
+            answer,
+        });
+        answered.await.map_err(|_| Error::internal_error())
+    }
+
+    /// `textDocument/codeLens`.
+    pub async fn code_lens(&self, params: Value) -> Result<Value> {
+        let (answer, answered) = oneshot::channel();
+        self.push(ReviewEvent::LensesAsked {
+            uri: document(&params)?,
+            answer,
+        });
+        answered.await.map_err(|_| Error::internal_error())
+    }
+
+    /// `workspace/textDocumentContent`.
+    pub async fn text_document_content(&self, params: Value) -> Result<Value> {
+        let uri = params["uri"].as_str().map(str::to_owned);
+        let uri = uri.ok_or_else(|| Error::invalid_params("`uri` is missing"))?;
+        let (answer, answered) = oneshot::channel();
+        self.push(ReviewEvent::ContentAsked {
+            uri: uri.clone(),
+            answer,
+        });
+        let text = answered.await.map_err(|_| Error::internal_error())?;
+        let text = text.ok_or_else(|| Error::invalid_params(format!("there is no document `{uri}`")))?;
+        Ok(json!({ "text": text }))
+    }
+
+    /// `workspace/didChangeWatchedFiles`.
+    pub async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        let uris = params.changes.into_iter().map(|change| change.uri.to_string());
+        self.push(ReviewEvent::FilesChanged { uris: uris.collect() });
+    }
+
+    /// A command of a review, by its name.
+    pub async fn review_command(&self, name: String, arguments: Vec<Value>) -> Result<Option<Value>> {
+        let (answer, answered) = oneshot::channel();
+        self.push(ReviewEvent::Asked {
+            name,
+            arguments,
+            folder: None,
+            answer,
+        });
+        let result = answered.await.map_err(|_| Error::internal_error())?;
+        result.map(Some).map_err(|message| Error {
+            message: message.into(),
+            ..Error::internal_error()
+        })
+    }
+
+    fn push(&self, event: ReviewEvent) {
+        self.events().push(Event::Review(event));
+    }
+}
+
+fn document(params: &Value) -> Result<String> {
+    let uri = params["textDocument"]["uri"].as_str().map(str::to_owned);
+    uri.ok_or_else(|| Error::invalid_params("`textDocument.uri` is missing"))
+}

@@ -1,0 +1,495 @@
+//! Random interleavings of typing, saving, foreign writes, proposals, decisions and editors of every manner.
+//!
+//! Users and other programs bring marks that are theirs alone, and proposals bring lines; nobody takes away
+//! anything. So at every moment each mark stands exactly once where its file's authority is, and each
+//! proposed line stands there if it was kept and not taken back, and else does not.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use changes::{Edit, Status, WorkspacePath};
+use host::{Files, MemoryHost};
+use proptest::prelude::*;
+use ropey::Rope;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::paths::Paths;
+use crate::review::desk::{Client, Documents};
+use crate::review::job::Done;
+use crate::review::workspace::Workspace;
+use crate::review::{Abilities, Command, Desk, Effect};
+
+const FILES: [&str; 3] = ["a", "b", "c"];
+const FOLDER: &str = "file:///project";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    ChangesFirst,
+    AnswersFirst,
+    Refuses,
+    Ignores,
+    /// The user types before the request arrives, so that its version does not fit.
+    TypesFirst,
+    /// The first document is changed, then it refuses.
+    Halfway,
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Open(usize),
+    SaveAndClose(usize),
+    Save(usize),
+    Type(usize, usize),
+    /// Another program writes a file that no editor has open.
+    Write(usize, usize),
+    /// Lines after these, one in each file.
+    Propose(Vec<(usize, usize)>),
+    KeepAll(Manner),
+    Keep(usize, Manner),
+    Drop(usize),
+    Undo(Manner),
+    Redo(Manner),
+    Restart,
+}
+
+#[derive(Default)]
+struct Open(BTreeMap<String, (Rope, i32)>);
+
+impl Documents for Open {
+    fn document(&self, uri: &str) -> Option<(&Rope, i32)> {
+        self.0.get(uri).map(|(text, version)| (text, *version))
+    }
+}
+
+struct World {
+    host: Arc<MemoryHost>,
+    workspace: Option<Rc<Workspace>>,
+    desk: Desk,
+    open: Open,
+    manner: Manner,
+    marks: BTreeMap<String, usize>,
+    count: usize,
+    waiting: VecDeque<Effect>,
+    decided: BTreeMap<String, bool>,
+}
+
+fn client() -> Client {
+    Client {
+        abilities: Abilities {
+            edits_documents: true,
+            ..Abilities::default()
+        },
+        encoding: text::Encoding::Utf8,
+    }
+}
+
+fn path(file: usize) -> WorkspacePath {
+    WorkspacePath::parse(FILES[file]).expect("a plain path")
+}
+
+fn uri(file: usize) -> String {
+    format!("{FOLDER}/{}", FILES[file])
+}
+
+fn place(file: usize) -> std::path::PathBuf {
+    Path::new("/project").join(FILES[file])
+}
+
+impl World {
+    fn new() -> Self {
+        let host = Arc::new(MemoryHost::new());
+        host.create_folder(Path::new("/project")).expect("made");
+        for file in 0..FILES.len() {
+            let lines: String = (0..6).map(|line| format!("{} {line}\n", FILES[file])).collect();
+            host.write_atomic(&place(file), lines.as_bytes())
+                .expect("written");
+        }
+        let mut effects = Vec::new();
+        let mut world = Self {
+            workspace: None,
+            desk: Desk::new(FOLDER, None, client(), &mut effects),
+            host,
+            open: Open::default(),
+            manner: Manner::ChangesFirst,
+            marks: BTreeMap::new(),
+            count: 0,
+            waiting: VecDeque::new(),
+            decided: BTreeMap::new(),
+        };
+        world.start(effects);
+        world
+    }
+
+    fn start(&mut self, effects: Vec<Effect>) {
+        // Whoever had it before lets go of it first.
+        self.workspace = None;
+        let host: Arc<dyn host::Host> = self.host.clone();
+        let opened = Workspace::open(
+            host,
+            &Paths::within(Path::new("/freehold")),
+            Path::new("/project"),
+        );
+        self.workspace = Some(Rc::new(opened.expect("opens")));
+        self.run(effects);
+    }
+
+    /// Carries out effects until there are none.
+    fn run(&mut self, effects: Vec<Effect>) {
+        self.waiting.extend(effects);
+        while let Some(effect) = self.waiting.pop_front() {
+            let mut next = Vec::new();
+            match effect {
+                Effect::Do(job) => {
+                    let workspace = Rc::clone(self.workspace.as_ref().expect("open"));
+                    let done = workspace.perform(job, || {}, &mut || self.wait_at_gate());
+                    self.desk.job_done(done, &self.open, &mut next);
+                }
+                // The way back: after the gate.
+                Effect::EditDocuments { number, edits, .. } => {
+                    self.edit(number, &edits, usize::MAX, &mut next)
+                }
+                Effect::Answer(answer, result) => drop(answer.send(result)),
+                _ => {}
+            }
+            self.waiting.extend(next);
+        }
+    }
+
+    fn wait_at_gate(&mut self) -> bool {
+        let mut effects = Vec::new();
+        self.desk.job_done(Done::Begun, &self.open, &mut effects);
+        let mut waiting: VecDeque<Effect> = effects.into();
+        loop {
+            let effect = waiting.pop_front().expect("the gate opens at last, or is shut");
+            let mut next = Vec::new();
+            match effect {
+                Effect::Proceed(go_on) => {
+                    self.waiting.extend(waiting);
+                    return go_on;
+                }
+                Effect::EditDocuments { number, edits, .. } => match self.manner {
+                    Manner::ChangesFirst => self.edit(number, &edits, usize::MAX, &mut next),
+                    Manner::AnswersFirst => {
+                        self.desk.editor_answered(number, Ok(true), &self.open, &mut next);
+                        self.change(&edits, usize::MAX, &mut next);
+                    }
+                    Manner::Refuses => self
+                        .desk
+                        .editor_answered(number, Ok(false), &self.open, &mut next),
+                    Manner::Ignores => self.desk.waited(number, &self.open, &mut next),
+                    Manner::TypesFirst => {
+                        for file in 0..FILES.len() {
+                            self.type_in(file, 3, &mut next);
+                        }
+                        self.edit(number, &edits, usize::MAX, &mut next);
+                    }
+                    Manner::Halfway => {
+                        self.change(&edits, 1, &mut next);
+                        self.desk
+                            .editor_answered(number, Ok(false), &self.open, &mut next);
+                    }
+                },
+                other => self.waiting.push_back(other),
+            }
+            waiting.extend(next);
+        }
+    }
+
+    /// Does what the editor is asked for, if the versions fit.
+    fn edit(
+        &mut self,
+        number: u64,
+        edits: &[crate::review::editing::DocumentEdit],
+        count: usize,
+        effects: &mut Vec<Effect>,
+    ) {
+        let fits = edits.iter().all(|edit| {
+            self.open
+                .0
+                .get(&edit.uri)
+                .is_some_and(|(_, version)| *version == edit.version)
+        });
+        if fits {
+            self.change(edits, count, effects);
+        }
+        self.desk.editor_answered(number, Ok(fits), &self.open, effects);
+    }
+
+    fn change(
+        &mut self,
+        edits: &[crate::review::editing::DocumentEdit],
+        count: usize,
+        effects: &mut Vec<Effect>,
+    ) {
+        for document in edits.iter().take(count) {
+            for edit in document.edits.iter().rev() {
+                self.replace(&document.uri, edit, effects);
+            }
+        }
+    }
+
+    fn replace(&mut self, uri: &str, edit: &Edit, effects: &mut Vec<Effect>) {
+        let (text, version) = self.open.0.get_mut(uri).expect("open");
+        let mut whole = text.to_string();
+        whole.replace_range(edit.range.clone(), &edit.text);
+        *text = Rope::from_str(&whole);
+        *version += 1;
+        let text = text.clone();
+        let file = uri.trim_start_matches(FOLDER).trim_start_matches('/');
+        let path = WorkspacePath::parse(file).expect("a plain path");
+        if self.desk.follows(&path) {
+            self.desk.edited(&path, Some(edit), &text, effects);
+            self.desk.settle(&self.open, effects);
+        }
+    }
+
+    fn mark(&mut self, file: usize) -> String {
+        self.count += 1;
+        let mark = format!("<{}>", self.count);
+        self.marks.insert(mark.clone(), file);
+        mark
+    }
+
+    fn type_in(&mut self, file: usize, at: usize, effects: &mut Vec<Effect>) {
+        let uri = uri(file);
+        if !self.open.0.contains_key(&uri) {
+            return;
+        }
+        let mark = self.mark(file);
+        let at = at % (self.open.0[&uri].0.len_bytes() + 1);
+        // Not within a mark: nobody cuts another's.
+        let text = self.open.0[&uri].0.to_string();
+        let at = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let edit = Edit {
+            range: at..at,
+            text: mark,
+        };
+        self.replace(&uri, &edit, effects);
+    }
+
+    /// What the authority of a file has.
+    fn text(&self, file: usize) -> String {
+        match self.open.0.get(&uri(file)) {
+            Some((text, _)) => text.to_string(),
+            None => self.host.read_text(&place(file)).expect("there"),
+        }
+    }
+
+    fn ask(&mut self, name: &str, argument: &Value) -> Result<Value, String> {
+        let command = Command::parse(&format!("freehold.{name}"), std::slice::from_ref(argument));
+        let command = command.expect("known").expect("understood");
+        let (answer, mut answered) = oneshot::channel();
+        let mut effects = Vec::new();
+        self.desk.ask(command, answer, &self.open, &mut effects);
+        self.run(effects);
+        answered.try_recv().expect("every command is answered")
+    }
+
+    fn propose(&mut self, places: &[(usize, usize)]) {
+        let mut patch = String::new();
+        let mut seen = BTreeSet::new();
+        let mut lines = Vec::new();
+        for &(file, after) in places {
+            if !seen.insert(file) {
+                continue;
+            }
+            let text = self.text(file);
+            let count = text.lines().count();
+            let after = 1 + after % count;
+            self.count += 1;
+            let line = format!("P{}.", self.count);
+            let context = text.lines().nth(after - 1).expect("within");
+            patch += &format!(
+                "--- a/{0}\n+++ b/{0}\n@@ -{after} +{after},2 @@\n {context}\n+{line}\n",
+                FILES[file]
+            );
+            lines.push((file, line));
+        }
+        if self.ask("propose", &json!({ "patch": patch })).is_ok() {
+            for (_, line) in lines {
+                self.decided.insert(line, false);
+            }
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        let mut effects = Vec::new();
+        match act {
+            Act::Open(file) => {
+                if !self.open.0.contains_key(&uri(file)) {
+                    let text = Rope::from_str(&self.text(file));
+                    self.open.0.insert(uri(file), (text.clone(), 1));
+                    self.desk.opened(path(file), &uri(file), &text, &mut effects);
+                    self.desk.settle(&self.open, &mut effects);
+                }
+            }
+            Act::Save(file) => self.save(file),
+            Act::SaveAndClose(file) => {
+                self.save(file);
+                if self.open.0.remove(&uri(file)).is_some() {
+                    self.desk.closed(&path(file), &self.open, &mut effects);
+                }
+            }
+            Act::Type(file, at) => self.type_in(file, at, &mut effects),
+            Act::Write(file, at) => {
+                if !self.open.0.contains_key(&uri(file)) {
+                    let mut text = self.text(file);
+                    let at = text[..at % (text.len() + 1)].rfind('\n').map_or(0, |end| end + 1);
+                    let mark = self.mark(file) + "\n";
+                    text.insert_str(at, &mark);
+                    self.host
+                        .write_atomic(&place(file), text.as_bytes())
+                        .expect("written");
+                    // Half of them nobody is told of.
+                    if at % 2 == 0 {
+                        self.desk
+                            .files_changed(vec![path(file)], &self.open, &mut effects);
+                    }
+                }
+            }
+            Act::Propose(places) => self.propose(&places),
+            Act::KeepAll(manner) => {
+                self.manner = manner;
+                self.ask("keepAll", &json!({})).expect("answered");
+            }
+            Act::Keep(index, manner) => self.decide("keepHunk", index, manner),
+            Act::Drop(index) => self.decide("dropHunk", index, Manner::ChangesFirst),
+            Act::Undo(manner) => self.go_back("undo", manner),
+            Act::Redo(manner) => self.go_back("redo", manner),
+            Act::Restart => {
+                let mut effects = Vec::new();
+                self.desk = Desk::new(FOLDER, None, client(), &mut effects);
+                for (uri, (text, _)) in &self.open.0 {
+                    let file = uri.trim_start_matches(FOLDER).trim_start_matches('/');
+                    let path = WorkspacePath::parse(file).expect("a plain path");
+                    self.desk.opened(path, uri, text, &mut effects);
+                }
+                self.start(effects);
+            }
+        }
+        self.run(effects);
+    }
+
+    fn go_back(&mut self, verb: &str, manner: Manner) {
+        self.manner = manner;
+        // There may be nothing to go back to.
+        let _nothing = self.ask(verb, &json!({}));
+    }
+
+    fn decide(&mut self, verb: &str, index: usize, manner: Manner) {
+        let hunks: Vec<_> = self
+            .desk
+            .review()
+            .hunks()
+            .map(|view| (view.id, view.digest, view.status))
+            .collect();
+        // Keeping a conflict replaces what somebody wrote, on purpose.
+        let hunks: Vec<_> = hunks
+            .into_iter()
+            .filter(|(.., status)| *status == Status::Ready)
+            .collect();
+        if hunks.is_empty() {
+            return;
+        }
+        self.manner = manner;
+        let (id, digest, _) = hunks[index % hunks.len()];
+        let seen = json!({ "hunk": id.to_string(), "digest": digest.to_string() });
+        // A write that nobody was told of makes it a refusal.
+        self.ask(verb, &seen).expect("answered");
+    }
+
+    fn save(&mut self, file: usize) {
+        if let Some((text, _)) = self.open.0.get(&uri(file)) {
+            self.host
+                .write_atomic(&place(file), text.to_string().as_bytes())
+                .expect("written");
+        }
+    }
+
+    fn check(&self, after: &str) {
+        for (mark, &file) in &self.marks {
+            let text = self.text(file);
+            assert_eq!(
+                text.matches(mark.as_str()).count(),
+                1,
+                "{mark} in {text:?} after {after}"
+            );
+        }
+        let texts: Vec<String> = (0..FILES.len()).map(|file| self.text(file)).collect();
+        for line in self.decided.keys() {
+            let found: usize = texts.iter().map(|text| text.matches(line.as_str()).count()).sum();
+            assert!(
+                found <= 1,
+                "{line} stands {found} times in {texts:?} after {after}"
+            );
+        }
+        for file in 0..FILES.len() {
+            for line in 0..6 {
+                let original = format!("{} {line}\n", FILES[file]);
+                assert!(
+                    texts[file].contains(&original),
+                    "{original:?} is gone from {:?} after {after}",
+                    texts[file]
+                );
+            }
+            // The review has every text as its authority has it, but for writes that nobody was told of.
+            if let Some(review) = self.desk.review().file(&path(file))
+                && self.open.0.contains_key(&uri(file))
+            {
+                assert_eq!(review.text().live(), texts[file], "after {after}");
+            }
+        }
+    }
+}
+
+fn manner() -> impl Strategy<Value = Manner> {
+    prop_oneof![
+        4 => Just(Manner::ChangesFirst),
+        2 => Just(Manner::AnswersFirst),
+        1 => Just(Manner::Refuses),
+        1 => Just(Manner::Ignores),
+        2 => Just(Manner::TypesFirst),
+        1 => Just(Manner::Halfway),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let file = 0..FILES.len();
+    let places = prop::collection::vec((0..FILES.len(), 0..20_usize), 1..4);
+    prop_oneof![
+        2 => file.clone().prop_map(Act::Open),
+        1 => file.clone().prop_map(Act::SaveAndClose),
+        1 => file.clone().prop_map(Act::Save),
+        4 => (file.clone(), 0..200_usize).prop_map(|(file, at)| Act::Type(file, at)),
+        1 => (file, 0..200_usize).prop_map(|(file, at)| Act::Write(file, at)),
+        4 => places.prop_map(Act::Propose),
+        2 => manner().prop_map(Act::KeepAll),
+        3 => (0..20_usize, manner()).prop_map(|(index, manner)| Act::Keep(index, manner)),
+        1 => (0..20_usize).prop_map(Act::Drop),
+        1 => manner().prop_map(Act::Undo),
+        1 => manner().prop_map(Act::Redo),
+        1 => Just(Act::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nobody_loses_a_character(acts in prop::collection::vec(act(), 1..30)) {
+        let mut world = World::new();
+        for act in acts {
+            let name = format!("{act:?}");
+            world.act(act);
+            world.check(&name);
+        }
+        // All that waits still is dropped: what stands stays.
+        let before: Vec<String> = (0..FILES.len()).map(|file| world.text(file)).collect();
+        world.ask("dropAll", &json!({})).expect("answered");
+        let after: Vec<String> = (0..FILES.len()).map(|file| world.text(file)).collect();
+        prop_assert_eq!(before, after);
+    }
+}
