@@ -110,14 +110,15 @@ const fiveHunks = {
         await row(window, "return sum(").click();
         await row(window, "if amount < 1:").click();
         await press(window, "if amount < 1:", "Edit");
-        await window.page.locator(".tab", { hasText: "edit, and save to keep" }).waitFor();
-        await window.page.locator(".modified-in-monaco-diff-editor .view-lines").click();
+        const above = window.page.locator(".breadcrumbs-control", { hasText: "edit, and save to keep" });
+        await above.waitFor();
+        await window.page.locator(".editor-group-container .view-line", { hasText: "raise ValueError" }).click();
         for (const keys of ["Control+Home", "ArrowDown", "End", "ArrowLeft", "ArrowLeft"]) await window.press(keys);
         await window.type(", not less");
         await shot("review-edit");
         await window.press("Control+s");
         await waiting(window, 3);
-        await window.page.locator(".tab", { hasText: "edit, and save to keep" }).waitFor({ state: "detached" });
+        await above.waitFor({ state: "detached" });
 
         await window.focusEnd();
         await window.press("Shift+Alt+F5");

@@ -47,6 +47,7 @@ export class Deciding {
             "freehold.review.keep": (about) => this.decide("keep", about),
             "freehold.review.drop": (about) => this.decide("drop", about),
             "freehold.review.edit": (about) => this.edit(about),
+            "freehold.review.keepEdited": () => vscode.commands.executeCommand("workbench.action.files.save"),
             "freehold.review.open": (about) => this.open(about),
             "freehold.review.showDiff": (about) => this.showDiff(about),
             "freehold.review.showAll": () => this.showAll(),

@@ -7,6 +7,9 @@ import type { Id, Seen } from "./state";
 /** Scheme of the documents of this editor. */
 export const editScheme = "freehold-edit";
 
+/** Stands above the text, in the title of a diff or in the path. */
+const keepsBySaving = "edit, and save to keep";
+
 /** A hunk that is being edited. */
 interface Draft {
     seen: Seen;
@@ -47,16 +50,16 @@ export class HunkEditor implements vscode.FileSystemProvider {
         );
     }
 
-    /** Opens the hunk for editing. */
+    /** Opens the hunk for editing, beside what it replaces if that is anything. */
     async open(seen: Seen, name: string, removed: string, added: string): Promise<void> {
         const bytes = new TextEncoder();
         const key = String(seen.hunk);
         this.drafts.set(key, { seen, kept: false, original: bytes.encode(removed), text: bytes.encode(added), changedAt: Date.now() });
         const proposed = place(seen.hunk, "proposed", name);
         this.changed.fire([{ type: vscode.FileChangeType.Changed, uri: proposed }]);
-        await vscode.commands.executeCommand("vscode.diff", place(seen.hunk, "original", name), proposed, `${name}: edit, and save to keep`, {
-            preview: false,
-        });
+        const options = { preview: false };
+        if (removed === "") await vscode.window.showTextDocument(proposed, options);
+        else await vscode.commands.executeCommand("vscode.diff", place(seen.hunk, "original", name), proposed, `${name}: ${keepsBySaving}`, options);
     }
 
     stat(uri: vscode.Uri): vscode.FileStat {
@@ -119,13 +122,17 @@ export class HunkEditor implements vscode.FileSystemProvider {
 /** Closes the tabs in which the document is edited. */
 async function closeTabs(uri: vscode.Uri): Promise<void> {
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-    const own = tabs.filter(({ input }) => input instanceof vscode.TabInputTextDiff && input.modified.toString() === uri.toString());
+    const own = tabs.filter(({ input }) => {
+        const shown = input instanceof vscode.TabInputTextDiff ? input.modified : input instanceof vscode.TabInputText ? input.uri : undefined;
+        return shown?.toString() === uri.toString();
+    });
     await vscode.window.tabGroups.close(own, true);
 }
 
 /** `freehold-edit:/HUNK/SIDE/NAME`: the name gives the editor the language. */
 function place(hunk: Id, side: "original" | "proposed", name: string): vscode.Uri {
-    return vscode.Uri.from({ scheme: editScheme, path: `/${encodeURIComponent(hunk)}/${side}/${name}` });
+    const folder = side === "proposed" ? keepsBySaving : side;
+    return vscode.Uri.from({ scheme: editScheme, path: `/${encodeURIComponent(hunk)}/${folder}/${name}` });
 }
 
 function draftOf(uri: vscode.Uri): string {
@@ -133,5 +140,5 @@ function draftOf(uri: vscode.Uri): string {
 }
 
 function isProposed(uri: vscode.Uri): boolean {
-    return uri.path.split("/")[2] === "proposed";
+    return uri.path.split("/")[2] === keepsBySaving;
 }
