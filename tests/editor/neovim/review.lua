@@ -43,15 +43,11 @@ end
 local client
 
 local function start()
-  local capabilities = vim.lsp.protocol.make_client_capabilities()
-  -- Neovim takes versioned edits, and does not say so.
-  capabilities.workspace.workspaceEdit.documentChanges = true
   local id = assert(vim.lsp.start_client({
     name = 'freehold',
     cmd = { vim.env.FREEHOLD_PROGRAM, 'lsp' },
     root_dir = workspace,
     workspace_folders = { { uri = vim.uri_from_fname(workspace), name = 'work' } },
-    capabilities = capabilities,
   }))
   client = vim.lsp.get_client_by_id(id)
   wait('the server has started', function()
