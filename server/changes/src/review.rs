@@ -297,6 +297,14 @@ impl Review {
         self.forget(|_, status| status == Status::Landed);
     }
 
+    /// Forgets these hunks: they were carried out, whatever has become of their text since.
+    pub fn forget_hunks(&mut self, ids: &[HunkId]) {
+        for file in self.files.values_mut() {
+            file.forget_hunks(ids);
+        }
+        self.files.retain(|_, file| !file.is_settled());
+    }
+
     /// Forgets the hunks that were dropped.
     pub fn forget_dropped(&mut self) {
         for file in self.files.values_mut() {

@@ -7,17 +7,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use changes::{Authority, Content, Edit, HunkId, Live, Review, Status, WorkspacePath};
+use changes::{Authority, Content, Edit, HunkId, Live, Review, WorkspacePath};
 use ropey::Rope;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::abilities::Abilities;
 use super::applying::{Applying, Then};
-use super::command::{Command, Scope};
+use super::command::Command;
 use super::editing::DocumentEdit;
-use super::job::{Back, Checked, Done, Job, Marks};
+use super::job::{Checked, Done, Job, Marks};
 use super::keeping;
+use super::previewing::Shown;
 use super::proposing;
 use super::view;
 
@@ -104,15 +105,6 @@ pub(super) enum Work {
     Reading(Answer),
     /// A command is being run.
     Checking(Option<changes::ChangeId>, Answer),
-}
-
-/// A preview that the editor shows; whatever of it lands was ticked by the user.
-pub(super) struct Shown {
-    pub(super) number: u64,
-    pub(super) hunks: BTreeSet<HunkId>,
-    /// Whether the editor has answered; what it applied may come after that.
-    pub(super) answered: bool,
-    pub(super) answer: Option<Answer>,
 }
 
 /// The review of one workspace.
@@ -529,72 +521,6 @@ impl Desk {
     fn read(&mut self, job: Job, answer: Answer, effects: &mut Vec<Effect>) {
         effects.push(Effect::Do(job));
         self.work = Some(Work::Reading(answer));
-    }
-
-    pub(super) fn find_back(
-        &mut self,
-        command: Command,
-        answer: Answer,
-        tries: u32,
-        documents: &dyn Documents,
-        effects: &mut Vec<Effect>,
-    ) {
-        let (scope, forward): (&Scope, bool) = match &command {
-            Command::Undo(scope) => (scope, false),
-            Command::Redo(scope) => (scope, true),
-            // Nothing else goes back or forward.
-            _ => return,
-        };
-        let mut open = BTreeMap::new();
-        for (path, uri) in &self.open {
-            if let Some((text, _)) = documents.document(uri) {
-                open.insert(path.clone(), text.clone());
-            }
-        }
-        let scope = scope.clone();
-        effects.push(Effect::Do(Job::TakeBack { scope, forward, open }));
-        self.work = Some(Work::FindingBack(command, answer, tries));
-    }
-
-    fn found_back(
-        &mut self,
-        command: Command,
-        answer: Answer,
-        tries: u32,
-        found: Result<Back, String>,
-        documents: &dyn Documents,
-        effects: &mut Vec<Effect>,
-    ) {
-        match found {
-            Ok(back) => self.take_back(command, answer, tries, back, documents, effects),
-            Err(message) => effects.push(Effect::Answer(answer, Err(message))),
-        }
-    }
-
-    /// Puts on record which hunks an editor has carried out by itself: late, or because the user ticked
-    /// them in a preview. All others that have come about are forgotten.
-    fn record_landed(&mut self, effects: &mut Vec<Effect>) -> bool {
-        if self.shown.as_ref().is_some_and(|shown| shown.answer.is_some()) {
-            return false;
-        }
-        let landed = self.review.hunks().filter(|view| view.status == Status::Landed);
-        let landed: BTreeSet<HunkId> = landed.map(|view| view.id).collect();
-        if landed.is_empty() {
-            return false;
-        }
-        let asked: BTreeSet<HunkId> = landed.intersection(&self.late).copied().collect();
-        if !asked.is_empty() && self.begin_record(&asked, effects) {
-            return true;
-        }
-        self.review_mut().settle();
-        effects.push(Effect::Changed);
-        let review = Arc::clone(&self.review);
-        effects.push(Effect::Do(Job::Record {
-            records: Vec::new(),
-            review,
-        }));
-        self.work = Some(Work::Keeping);
-        true
     }
 
     /// Begins an apply.

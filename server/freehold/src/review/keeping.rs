@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use changes::{
     About, AuditKind, Authority, Decision, Digest, HunkId, HunkView, LineId, Plan, PlannedFile, Review,
-    Status, WorkspacePath,
+    WorkspacePath,
 };
 use serde_json::{Value, json};
 
@@ -289,7 +289,9 @@ impl Desk {
             Then::Kept {
                 plan, note, answer, ..
             } => {
-                self.review_mut().applied(&plan);
+                let review = self.review_mut();
+                review.applied(&plan);
+                review.forget_hunks(&plan.hunks());
                 (Some(answer), applied(note))
             }
             Then::TookBack { note, answer, .. } => (Some(answer), applied(note)),
@@ -371,9 +373,4 @@ fn left_out(conflicts: &[HunkId]) -> String {
         },
         names.join(", ")
     )
-}
-
-/// Whether a hunk can be said to wait still.
-pub(super) fn waits(view: &HunkView) -> bool {
-    view.status != Status::Landed
 }

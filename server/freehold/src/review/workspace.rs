@@ -142,7 +142,7 @@ impl Workspace {
         let steps = self.writer().steps()?;
         Ok(Marks {
             undo: next_undo(&steps).map(|id| title_of(&steps, id)),
-            redo: next_redo(&steps).map(|id| title_of(&steps, id)),
+            redo: next_redo(&steps).map(|id| bare(&title_of(&steps, id)).to_owned()),
         })
     }
 
@@ -238,7 +238,7 @@ impl Workspace {
         })?;
         Ok(Back {
             steps,
-            title: step.about.title.clone(),
+            title: bare(&step.about.title).to_owned(),
             found,
             live,
         })
@@ -380,6 +380,11 @@ fn hunk_of(step: &Step, path: Option<&str>, index: usize) -> anyhow::Result<Step
         (None, _) => anyhow::bail!("step {} is of several files; name one", step.id.0),
     };
     Ok(StepHunk { path, index })
+}
+
+/// The title of what a step has taken back, if that is what it was for.
+fn bare(title: &str) -> &str {
+    title.strip_prefix("Undo ").unwrap_or(title)
 }
 
 fn title_of(steps: &[Step], id: StepId) -> String {

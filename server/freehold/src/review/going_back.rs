@@ -1,0 +1,203 @@
+//! Undo and redo: what going back or forward writes, and what of it has to wait for a decision.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use changes::{
+    About, Authority, ChangeInfo, Content, Live, Proposal, ProposedFile, Review, TakeBack, WorkspacePath,
+    Write, edits,
+};
+use serde_json::json;
+
+use super::applying::{Applying, Stage, TRIES_MAX, Then};
+use super::command::{Command, Scope};
+use super::desk::{Answer, Desk, Documents, Effect, Work, in_editor};
+use super::editing::{Editing, Expected};
+use super::job::{Back, Job};
+use super::keeping::refuse;
+
+impl Desk {
+    pub(super) fn find_back(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        tries: u32,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (scope, forward): (&Scope, bool) = match &command {
+            Command::Undo(scope) => (scope, false),
+            Command::Redo(scope) => (scope, true),
+            // Nothing else goes back or forward.
+            _ => return,
+        };
+        let mut open = BTreeMap::new();
+        for (path, uri) in &self.open {
+            if let Some((text, _)) = documents.document(uri) {
+                open.insert(path.clone(), text.clone());
+            }
+        }
+        let scope = scope.clone();
+        effects.push(Effect::Do(Job::TakeBack { scope, forward, open }));
+        self.work = Some(Work::FindingBack(command, answer, tries));
+    }
+
+    pub(super) fn found_back(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        tries: u32,
+        found: Result<Back, String>,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        match found {
+            Ok(back) => self.take_back(command, answer, tries, back, documents, effects),
+            Err(message) => effects.push(Effect::Answer(answer, Err(message))),
+        }
+    }
+
+    /// Begins to write what going back or forward comes to.
+    pub(super) fn take_back(
+        &mut self,
+        command: Command,
+        answer: Answer,
+        tries: u32,
+        back: Back,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) {
+        let verb = if matches!(command, Command::Redo(_)) {
+            "Redo"
+        } else {
+            "Undo"
+        };
+        let Back {
+            steps,
+            title,
+            found: TakeBack {
+                mut writes,
+                conflicts,
+            },
+            live,
+        } = back;
+        let mut editing = Editing::default();
+        for write in writes.iter_mut().filter(|write| write.in_editor) {
+            let Some((before, after)) = plain_texts(write) else {
+                write.in_editor = false;
+                continue;
+            };
+            let uri = self.uri(&write.path);
+            let text = documents.document(&uri).map(|(text, _)| text);
+            let Some(text) = text.filter(|text| **text == before.as_str()) else {
+                if tries < TRIES_MAX {
+                    return self.find_back(command, answer, tries + 1, documents, effects);
+                }
+                return refuse(
+                    answer,
+                    "the text is being changed all the time; try again".to_owned(),
+                    effects,
+                );
+            };
+            if !self.abilities.edits_documents {
+                let message = format!(
+                    "this editor cannot be asked to change `{}`, which it has open; save and close it first",
+                    write.path
+                );
+                return refuse(answer, message, effects);
+            }
+            editing.add(Expected::new(&write.path, &uri, text, &edits(&before, &after)));
+        }
+        let note = self.put_up_conflicts(verb, &title, conflicts, &live, documents, effects);
+        if writes.is_empty() {
+            return match note {
+                Some(message) => {
+                    effects.push(Effect::Do(Job::Record {
+                        records: Vec::new(),
+                        review: Arc::clone(&self.review),
+                    }));
+                    let value = json!({ "applied": false, "message": message });
+                    self.work = Some(Work::Recording(answer, value));
+                }
+                None => refuse(
+                    answer,
+                    "the files are as they were before that already".to_owned(),
+                    effects,
+                ),
+            };
+        }
+        let applying = Applying {
+            writes,
+            about: About {
+                title: format!("{verb} {title}"),
+                takes_back: steps,
+                ..About::default()
+            },
+            records: Vec::new(),
+            editing,
+            tries,
+            stage: Stage::Begins,
+            then: Then::TookBack {
+                command,
+                note,
+                answer,
+            },
+        };
+        self.apply(applying, effects);
+    }
+
+    /// What cannot be taken back without overwriting somebody's work is proposed, and so decided.
+    fn put_up_conflicts(
+        &mut self,
+        verb: &str,
+        title: &str,
+        conflicts: Vec<ProposedFile>,
+        live: &BTreeMap<WorkspacePath, Live>,
+        documents: &dyn Documents,
+        effects: &mut Vec<Effect>,
+    ) -> Option<String> {
+        if conflicts.is_empty() {
+            return None;
+        }
+        let names: Vec<String> = conflicts.iter().map(|file| format!("`{}`", file.path)).collect();
+        let proposal = Proposal {
+            info: ChangeInfo {
+                title: format!("{verb} {title}"),
+                origin: verb.to_lowercase(),
+                ..ChangeInfo::default()
+            },
+            files: conflicts,
+        };
+        let stands = |path: &WorkspacePath| {
+            let known = live.get(path).and_then(|live| live.file.clone());
+            match self.open.get(path).and_then(|uri| documents.document(uri)) {
+                Some((text, _)) => in_editor(text, known),
+                None => Live {
+                    authority: Authority::Disk,
+                    file: known,
+                },
+            }
+        };
+        let mut review = Review::clone(&self.review);
+        let put_up = review.propose(proposal, stands);
+        effects.push(Effect::Changed);
+        Some(match put_up {
+            Ok(_) => {
+                self.review = Arc::new(review);
+                format!(
+                    "{} changed since; what could not be merged waits for your decision",
+                    names.join(", ")
+                )
+            }
+            Err(error) => format!("{} changed since and was left alone: {error}", names.join(", ")),
+        })
+    }
+}
+
+/// The texts before and after, if only the text changes.
+fn plain_texts(write: &Write) -> Option<(String, String)> {
+    let ((before, before_mode), (after, after_mode)) = (write.before.as_ref()?, write.after.as_ref()?);
+    let text = |bytes: &[u8]| Content::decode(bytes).text().map(str::to_owned);
+    (before_mode == after_mode).then_some(())?;
+    Some((text(before)?, text(after)?))
+}
