@@ -42,8 +42,8 @@ impl Abilities {
                 .all(|kind| kinds.iter().any(|known| known == kind))
         });
         // Files are made and moved by versioned edits only: Neovim says the one and means both.
-        let versioned =
-            has("/workspace/workspaceEdit/documentChanges") || resources.is_some_and(|kinds| !kinds.is_empty());
+        let versioned = has("/workspace/workspaceEdit/documentChanges")
+            || resources.is_some_and(|kinds| !kinds.is_empty());
         Self {
             edits_documents: has("/workspace/applyEdit") && versioned,
             confirms_edits: some("/workspace/workspaceEdit/changeAnnotationSupport"),
