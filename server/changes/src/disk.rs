@@ -228,12 +228,15 @@ impl Disk<'_> {
 
     /// Removes what the step has put aside, once it has happened.
     pub(crate) fn tidy(&self) -> Result<(), ApplyError> {
+        let mut removed = false;
         for (beside, file) in self.files() {
             if file.before != Standing::Absent && self.standing_or_foreign(&beside)? == Some(file.before) {
                 self.tree.remove_file(&beside)?;
+                removed = true;
             }
         }
-        Ok(())
+        // What comes back with the power would stay: only the last step is tidied up after.
+        if removed { self.sync() } else { Ok(()) }
     }
 
     /// Makes all names durable in the folders that the step touches.

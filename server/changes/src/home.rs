@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use host::{Files, Lock, Tree};
 
-use crate::{Audit, Digest, Pending, Writer};
+use crate::journal::Journal;
+use crate::{Audit, Digest, Pending, Store, Writer};
 
 /// How many hexadecimal digits of the digest of its root name a workspace: enough that no two meet.
 const NAME_DIGITS: usize = 32;
@@ -63,6 +64,41 @@ impl<'a> Home<'a> {
     #[must_use]
     pub fn pending(&self) -> Pending<'a> {
         Pending::new(self.files, self.folder.clone())
+    }
+
+    pub(crate) fn files(&self) -> &'a dyn Files {
+        self.files
+    }
+
+    pub(crate) fn journal(&self) -> Journal<'a> {
+        Journal::new(self.files, self.folder.join("journal"))
+    }
+
+    /// What was put away.
+    #[must_use]
+    pub fn store(&self) -> Store<'a> {
+        Store::new(self.files, self.folder.join("store"))
+    }
+
+    /// What a program that was killed has left beside the files that it was about to replace.
+    pub(crate) fn half_written(&self) -> Result<Vec<PathBuf>, host::Error> {
+        let mut found = Vec::new();
+        for folder in [
+            self.folder.clone(),
+            self.folder.join("journal"),
+            self.folder.join("audit"),
+        ] {
+            let entries = match self.files.list(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error),
+            };
+            let half = entries
+                .iter()
+                .filter(|entry| entry.name.starts_with(".freehold-"));
+            found.extend(half.map(|entry| folder.join(&entry.name)));
+        }
+        Ok(found)
     }
 
     /// The audit log.

@@ -5,11 +5,13 @@
 //! renaming the intent to a step makes it so, at once. An intent that is found at the start belongs to
 //! an apply that did not finish.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use host::Files;
+use host::{Files, Lock};
 use serde::{Deserialize, Serialize};
 
+use crate::blame::Source;
 use crate::hunk::HunkId;
 use crate::operation::Standing;
 use crate::{Digest, PathError, WorkspacePath};
@@ -49,6 +51,8 @@ pub struct About {
     pub hunks: Vec<HunkId>,
     /// Who decided that it be done.
     pub person: String,
+    /// The changes that these hunks are of; [`crate::Review::about`] finds them.
+    pub sources: Vec<Source>,
 }
 
 /// What a step did to one file.
@@ -86,6 +90,8 @@ struct Record {
     hunks: Vec<HunkId>,
     #[serde(default)]
     person: String,
+    #[serde(default)]
+    sources: Vec<Source>,
     files: Vec<FileRecord>,
     folders: Vec<String>,
 }
@@ -114,6 +120,8 @@ pub(crate) struct Journal<'a> {
 const INTENT: &str = "intent";
 const STEP: &str = "step";
 const WITHDRAWN: &str = "withdrawn";
+/// What a step becomes on its way out.
+const FORGOTTEN: &str = "forgotten";
 
 impl<'a> Journal<'a> {
     pub(crate) fn new(files: &'a dyn Files, folder: PathBuf) -> Self {
@@ -194,6 +202,43 @@ impl<'a> Journal<'a> {
             .transpose()
     }
 
+    /// Keeps everybody else from writing for as long as the lock is held; nothing if somebody else does.
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, host::Error> {
+        self.files.create_private_folder(&self.folder)?;
+        self.files.try_lock(&self.folder.join("lock"))
+    }
+
+    /// How long ago a step was put on record.
+    pub(crate) fn age(&self, id: StepId, now: SystemTime) -> Result<Duration, JournalError> {
+        let made = self.files.metadata(&self.path(id, STEP))?.modified;
+        Ok(made
+            .and_then(|made| now.duration_since(made).ok())
+            .unwrap_or_default())
+    }
+
+    /// Forgets a step, which must be the oldest: on return it will never be seen again.
+    pub(crate) fn forget(&self, id: StepId) -> Result<(), JournalError> {
+        // A removal alone might not outlive a power cut.
+        Ok(self
+            .files
+            .rename(&self.path(id, STEP), &self.folder.join(FORGOTTEN))?)
+    }
+
+    /// Removes records that say nothing any more; the last number given stays known.
+    pub(crate) fn tidy(&self) -> Result<(), JournalError> {
+        let forgotten = self.folder.join(FORGOTTEN);
+        if self.files.exists(&forgotten) {
+            self.files.remove_file(&forgotten)?;
+        }
+        let next = self.next_id()?.0;
+        for number in self.numbers(WITHDRAWN)? {
+            if number + 1 < next {
+                self.files.remove_file(&self.path(StepId(number), WITHDRAWN))?;
+            }
+        }
+        Ok(())
+    }
+
     fn numbers(&self, kind: &str) -> Result<Vec<u64>, JournalError> {
         let entries = match self.files.list(&self.folder) {
             Ok(entries) => entries,
@@ -218,11 +263,6 @@ impl<'a> Journal<'a> {
     fn path(&self, id: StepId, kind: &str) -> PathBuf {
         self.folder.join(format!("{:08}.{kind}", id.0))
     }
-
-    /// Where the journal lies.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
 }
 
 impl Record {
@@ -241,6 +281,7 @@ impl Record {
             takes_back: step.about.takes_back.iter().map(|id| id.0).collect(),
             hunks: step.about.hunks.clone(),
             person: step.about.person.clone(),
+            sources: step.about.sources.clone(),
             files: step.files.iter().map(file).collect(),
             folders: step.folders.clone(),
         }
@@ -265,6 +306,7 @@ impl Record {
                 takes_back: self.takes_back.into_iter().map(StepId).collect(),
                 hunks: self.hunks,
                 person: self.person,
+                sources: self.sources,
             },
             files: self.files.into_iter().map(file).collect::<Option<_>>()?,
             folders: self.folders,

@@ -3,6 +3,7 @@
 //! Nothing that is proposed reaches a file or an open buffer before the user has kept it.
 
 mod audit;
+mod blame;
 mod content;
 mod digest;
 mod disk;
@@ -17,6 +18,7 @@ pub mod patch;
 mod path;
 mod pending;
 mod plan;
+mod prune;
 mod relations;
 mod review;
 mod store;
@@ -25,6 +27,7 @@ mod undo;
 mod writer;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
+pub use blame::{Behind, Source};
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
 pub use digest::Digest;
 pub use file_review::{Authority, FileReview, Live, ProposedFile};
@@ -37,6 +40,7 @@ pub use overlay::Overlaid;
 pub use path::{PathError, WorkspacePath};
 pub use pending::{Loaded, Pending, PendingError, SetAside};
 pub use plan::{Plan, PlanError, PlannedContent, PlannedFile};
+pub use prune::{Budget, PruneError, Pruned};
 pub use relations::{Group, Likeness, Link, Tie};
 pub use review::{
     ChangeInfo, DecideError, Decided, HunkView, Part, Proposal, ProposeError, Provenance, Review,

@@ -1,6 +1,7 @@
 //! From decisions to what is to be written: computed whole before anything is touched.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::file_review::{Authority, FileReview, Live};
 use crate::hunk::HunkId;
@@ -79,6 +80,26 @@ impl Plan {
 }
 
 impl PlannedFile {
+    /// The hunks that it carries out, each of a text with the lines that it brings to what is planned.
+    pub(crate) fn lines(&self) -> Vec<(HunkId, Option<Range<usize>>)> {
+        let content = self.after.as_ref().map(|after| Content::decode(&after.bytes));
+        let text = content.as_ref().and_then(Content::text).unwrap_or_default();
+        let line = |bytes: usize| text.get(..bytes).unwrap_or(text).matches('\n').count();
+        // Operations come first, then the edits in their order.
+        let (whole, texts) = self.hunks.split_at(self.hunks.len() - self.edits.len());
+        let mut found: Vec<_> = whole.iter().map(|&id| (id, None)).collect();
+        let (mut removed, mut added) = (0, 0);
+        for (&id, edit) in texts.iter().zip(&self.edits) {
+            let start = edit.range.start - removed + added;
+            let first = line(start);
+            let count = edit.text.split_inclusive('\n').count();
+            found.push((id, Some(first..first + count)));
+            removed += edit.range.len();
+            added += edit.text.len();
+        }
+        found
+    }
+
     fn writes(&self) -> Vec<Write> {
         let in_editor = self.authority == Authority::Editor;
         let write = |path: &WorkspacePath, stays: bool, after: Option<&PlannedContent>| Write {

@@ -1,8 +1,8 @@
 //! A content-addressed store: whatever a change overwrites or writes can be had again by its digest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use host::Files;
+use host::{Files, Kind};
 
 use crate::Digest;
 
@@ -17,6 +17,14 @@ const DEFLATED: u8 = 1;
 pub struct Store<'a> {
     files: &'a dyn Files,
     folder: PathBuf,
+}
+
+/// A file in the store.
+pub(crate) struct Object {
+    pub(crate) path: PathBuf,
+    /// What it is named by; nothing for what is no object.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) bytes: u64,
 }
 
 /// An object cannot be kept or had again.
@@ -77,6 +85,47 @@ impl<'a> Store<'a> {
             .ok_or(StoreError::Damaged(digest))
     }
 
+    /// How many bytes an object takes in the store; 0 if it is not there.
+    pub(crate) fn bytes_of(&self, digest: Digest) -> Result<u64, StoreError> {
+        match self.files.metadata(&self.path(digest)) {
+            Ok(metadata) => Ok(metadata.bytes),
+            Err(error) if error.is_not_found() => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Everything that lies in the store, half-written files included.
+    pub(crate) fn objects(&self) -> Result<Vec<Object>, StoreError> {
+        let list = |folder: &Path| match self.files.list(folder) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            listed => listed,
+        };
+        let mut objects = Vec::new();
+        for first in list(&self.folder)?
+            .iter()
+            .filter(|entry| entry.kind == Kind::Folder)
+        {
+            let folder = self.folder.join(&first.name);
+            for entry in list(&folder)? {
+                let path = folder.join(&entry.name);
+                objects.push(Object {
+                    digest: Digest::parse(&(first.name.clone() + &entry.name)),
+                    bytes: self.files.metadata(&path)?.bytes,
+                    path,
+                });
+            }
+        }
+        Ok(objects)
+    }
+
+    /// How many bytes all objects take.
+    ///
+    /// # Errors
+    /// When the folder of the store cannot be read.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.objects()?.iter().map(|object| object.bytes).sum())
+    }
+
     fn path(&self, digest: Digest) -> PathBuf {
         let name = digest.to_string();
         // Two levels, since some file systems are slow with many files in one folder.
@@ -86,8 +135,6 @@ impl<'a> Store<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use host::MemoryHost;
 
     use super::*;
@@ -105,7 +152,7 @@ mod tests {
         let digest = Digest::of(&[7; 100_000]);
         let path = store.path(digest);
         assert!(host.read(&path).unwrap().len() < 1_000, "it is compressed");
-        host.write_atomic(Path::new(&path), b"\x01nonsense").unwrap();
+        host.write_atomic(&path, b"\x01nonsense").unwrap();
         assert!(matches!(store.get(digest), Err(StoreError::Damaged(_))));
         assert!(matches!(
             store.get(Digest::of(b"never kept")),

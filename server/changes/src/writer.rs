@@ -25,7 +25,6 @@ pub struct Write {
 
 /// The one that writes the files of a workspace, and remembers what it wrote.
 pub struct Writer<'a> {
-    files: &'a dyn Files,
     tree: &'a dyn Tree,
     store: Store<'a>,
     journal: Journal<'a>,
@@ -81,7 +80,6 @@ impl<'a> Writer<'a> {
     pub fn new(files: &'a dyn Files, tree: &'a dyn Tree, folder: PathBuf) -> Self {
         let store = Store::new(files, folder.join("store"));
         Self {
-            files,
             tree,
             store,
             journal: Journal::new(files, folder.join("journal")),
@@ -116,10 +114,7 @@ impl<'a> Writer<'a> {
     }
 
     fn lock(&self) -> Result<Lock, ApplyError> {
-        self.files.create_private_folder(self.journal.folder())?;
-        self.files
-            .try_lock(&self.journal.folder().join("lock"))?
-            .ok_or(ApplyError::Busy)
+        self.journal.lock()?.ok_or(ApplyError::Busy)
     }
 
     fn recover_locked(&self) -> Result<Vec<Recovered>, ApplyError> {

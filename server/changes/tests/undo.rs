@@ -182,7 +182,7 @@ fn what_the_user_did_in_the_same_place_is_a_conflict_and_stays() {
     let info = changes::ChangeInfo {
         title: "Undo".to_owned(),
         origin: "the user".to_owned(),
-        ..ChangeInfo::default()
+        ..changes::ChangeInfo::default()
     };
     let writer = workspace.writer();
     review

@@ -154,7 +154,7 @@ fn alone_a_patch_is_proposed_decided_taken_back_and_accounted_for() {
         -    4  Undo Louder  a.txt
         -    3  Redo Louder  a.txt, b.txt
         -    2  Undo Louder  a.txt, b.txt
-             1  Louder  a.txt, b.txt
+        -    1  Louder  a.txt, b.txt
         [0]
     "#]]
     .assert_eq(&place.said(&["checkpoints"], ""));
@@ -181,7 +181,21 @@ fn what_goes_wrong_is_said_and_shows_in_the_exit_code() {
         place.said(&["drop", "--file", "a.txt"], ""),
         place.said(&["diff", "--step", "9"], ""),
     ];
-    expect![[r#""#]].assert_eq(&shown.concat());
+    expect![[r#"
+        error: cannot read the patch: line 1 of the patch: there is no change in it; a patch begins with `--- FILE` and `+++ FILE`
+        [1]
+        error: the patch does not fit `a.txt`: line 1 there is `one\n`, line 4 of the patch expects `1\n`
+        [1]
+        error: hunk h7 does not wait for a decision
+        [1]
+        error: there is nothing to undo
+        [1]
+        error: nothing waits for `a.txt`
+        [1]
+        error: there is no step 9; see `freehold checkpoints`
+        [1]
+    "#]]
+    .assert_eq(&shown.concat());
 }
 
 struct Server {

@@ -103,13 +103,14 @@ pub trait Files: Send + Sync {
     /// When the folder does not exist or something in it may not be removed.
     fn remove_folder(&self, path: &Path) -> Result<()>;
 
-    /// Makes a folder and all above it that are missing; that it exists is no error.
+    /// Makes a folder and all above it that are missing, durably; that it exists is no error.
     ///
     /// # Errors
     /// When a file lies in the way or the folder above may not be written.
     fn create_folder(&self, path: &Path) -> Result<()>;
 
-    /// Makes a folder that only this user can enter (mode 0700), and all above it that are missing.
+    /// Makes a folder that only this user can enter (mode 0700), and all above it that are missing,
+    /// durably.
     ///
     /// # Errors
     /// When what lies there is no folder of this user, or is a symbolic link: in a shared place such as

@@ -3,6 +3,8 @@
 pub mod editor;
 pub mod fixture;
 pub mod naive;
+pub mod power;
 
 pub use editor::Editor;
 pub use fixture::Fixture;
+pub use power::{Fate, PowerDisk};

@@ -7,7 +7,7 @@
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use host::Files;
 use serde::{Deserialize, Serialize};
@@ -240,16 +240,23 @@ impl<'a> Pending<'a> {
         Ok(Loaded { review, set_aside })
     }
 
-    /// The objects of the store without which a kept review, or one set aside, could not be had again.
-    pub(crate) fn needed(&self) -> Result<BTreeSet<Digest>, PendingError> {
+    /// The objects of the store without which a kept review, or one set aside, could not be had again;
+    /// nothing if that cannot be told.
+    pub(crate) fn needed(&self) -> Result<Option<BTreeSet<Digest>>, PendingError> {
         let mut needed = BTreeSet::new();
         let mut objects = BTreeMap::new();
-        let mut indexes = self.set_aside()?;
-        indexes.push(self.index());
-        for path in indexes {
-            let Some(index) = self.read_at(&path)? else {
-                continue;
-            };
+        let mut indexes = match self.read()? {
+            Read::Index(index) => vec![index],
+            Read::Nothing => Vec::new(),
+            Read::Damaged => return Ok(None),
+        };
+        for path in self.set_aside()? {
+            match serde_json::from_slice(&self.files.read(&path)?) {
+                Ok(index) => indexes.push(index),
+                Err(_) => return Ok(None),
+            }
+        }
+        for index in indexes {
             for (at, place) in &index.files {
                 needed.extend(Digest::parse(&place.object));
                 if let Some(record) = self.record(at, place, &mut objects)? {
@@ -257,7 +264,7 @@ impl<'a> Pending<'a> {
                 }
             }
         }
-        Ok(needed)
+        Ok(Some(needed))
     }
 
     fn index(&self) -> PathBuf {
@@ -275,14 +282,6 @@ impl<'a> Pending<'a> {
             Ok(version) if version.format > FORMAT => Err(PendingError::Later(path)),
             Ok(_) => Ok(serde_json::from_slice(&bytes).map_or(Read::Damaged, Read::Index)),
             Err(_) => Ok(Read::Damaged),
-        }
-    }
-
-    fn read_at(&self, path: &Path) -> Result<Option<Index>, PendingError> {
-        match self.files.read(path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
         }
     }
 

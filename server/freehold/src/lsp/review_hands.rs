@@ -49,8 +49,8 @@ pub enum Edit {
     },
 }
 
-/// A workspace that was opened; a job has it to itself.
-type Slot = Arc<Mutex<Option<Workspace>>>;
+/// A workspace, once it was opened.
+type Slot = Arc<Mutex<Option<Arc<Workspace>>>>;
 
 /// Carries out what the reviews want. All it has begun ends when it is dropped.
 pub struct ReviewHands {
@@ -200,14 +200,15 @@ impl ReviewHands {
             return;
         };
         let (gate, waiting) = std::sync::mpsc::channel();
-        self.gates.insert(folder, gate);
+        if matches!(&job, Job::Apply(apply) if apply.gated) {
+            self.gates.insert(folder, gate);
+        }
         let events = self.events.clone();
         let begun = self.events.clone();
         self.tasks.spawn(async move {
             let failed = failure(&job);
             let work = move || {
-                let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-                let workspace = slot.as_mut()?;
+                let workspace = slot.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
                 let begun = || {
                     begun.push(Event::Review(ReviewEvent::JobDone {
                         folder,
@@ -234,7 +235,7 @@ fn open(backend: &dyn Backend, root: &str, slot: &Slot) -> (Done, Option<PathBuf
         Ok(workspace) => {
             let root = workspace.root().to_owned();
             let done = workspace.perform(Job::Load, || {}, &mut crate::review::workspace::open_gate);
-            *slot = Some(workspace);
+            *slot = Some(Arc::new(workspace));
             (done, Some(root))
         }
         Err(error) => (Done::Loaded(Err(format!("{error:#}"))), None),

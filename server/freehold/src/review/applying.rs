@@ -208,7 +208,7 @@ impl Desk {
             }
             Then::TookBack { answer, .. } => refuse(answer, reason, effects),
             Then::Landed { hunks } => {
-                hunks.iter().for_each(|hunk| drop(self.late.remove(hunk)));
+                self.late.retain(|late| !hunks.contains(late));
                 effects.push(Effect::Say(format!(
                     "cannot put on record what the editor did: {reason}"
                 )));

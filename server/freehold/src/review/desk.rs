@@ -103,8 +103,6 @@ pub(super) enum Work {
     Keeping,
     /// Something is being read, and answered as it is.
     Reading(Answer),
-    /// A command is being run.
-    Checking(Option<changes::ChangeId>, Answer),
 }
 
 /// The review of one workspace.
@@ -118,6 +116,8 @@ pub struct Desk {
     pub(super) marks: Marks,
     /// Why the workspace cannot be opened, once that is known.
     failure: Option<String>,
+    /// A command is being run against what waits; meanwhile everything else goes on.
+    checking: Option<(Option<changes::ChangeId>, Answer)>,
     /// What the editor has open.
     pub(super) open: BTreeMap<WorkspacePath, String>,
     pub(super) work: Option<Work>,
@@ -143,6 +143,7 @@ impl Desk {
             abilities: client.abilities,
             marks: Marks::default(),
             failure: None,
+            checking: None,
             open: BTreeMap::new(),
             work: Some(Work::Loading),
             queue: VecDeque::new(),
@@ -152,12 +153,6 @@ impl Desk {
             numbers: 0,
             checked: BTreeMap::new(),
         }
-    }
-
-    /// The URI of its folder.
-    #[must_use]
-    pub fn folder(&self) -> &str {
-        &self.folder
     }
 
     /// What waits.
@@ -368,6 +363,10 @@ impl Desk {
 
     /// A job has ended, or waits at its gate.
     pub fn job_done(&mut self, done: Done, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+        let done = match done {
+            Done::Checked(checked) => return self.command_ended(checked, effects),
+            done => done,
+        };
         match (self.work.take(), done) {
             (Some(Work::Loading), Done::Loaded(loaded)) => self.loaded(loaded, documents, effects),
             (Some(Work::Looking(next)), Done::Looked { live, failures }) => {
@@ -398,19 +397,23 @@ impl Desk {
                 effects.extend(recorded.err().map(Effect::Say));
             }
             (Some(Work::Reading(answer)), Done::Read(read)) => effects.push(Effect::Answer(answer, read)),
-            (Some(Work::Checking(change, answer)), Done::Checked(checked)) => {
-                let answered = checked.map(|checked| {
-                    let value = view::checked(&checked);
-                    self.checked.insert(change, checked);
-                    value
-                });
-                effects.push(Effect::Changed);
-                effects.push(Effect::Answer(answer, answered));
-            }
             // No job ends that was not begun.
             (work, _) => self.work = work,
         }
         self.pump(documents, effects);
+    }
+
+    fn command_ended(&mut self, checked: Result<Checked, String>, effects: &mut Vec<Effect>) {
+        let Some((change, answer)) = self.checking.take() else {
+            return;
+        };
+        let answered = checked.map(|checked| {
+            let value = view::checked(&checked);
+            self.checked.insert(change, checked);
+            value
+        });
+        effects.push(Effect::Changed);
+        effects.push(Effect::Answer(answer, answered));
     }
 
     fn loaded(
@@ -511,9 +514,14 @@ impl Desk {
                 effects.push(Effect::Answer(answer, Ok(value)));
             }
             Command::Check { change, run } => {
+                if self.checking.is_some() {
+                    let message = "a command is being run already; try again when it has ended";
+                    effects.push(Effect::Answer(answer, Err(message.to_owned())));
+                    return;
+                }
                 let review = Arc::clone(&self.review);
                 effects.push(Effect::Do(Job::Check { review, run }));
-                self.work = Some(Work::Checking(change, answer));
+                self.checking = Some((change, answer));
             }
         }
     }

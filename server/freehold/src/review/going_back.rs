@@ -81,33 +81,17 @@ impl Desk {
             },
             live,
         } = back;
-        let mut editing = Editing::default();
-        for write in writes.iter_mut().filter(|write| write.in_editor) {
-            let Some((before, after)) = plain_texts(write) else {
-                write.in_editor = false;
-                continue;
-            };
-            let uri = self.uri(&write.path);
-            let text = documents.document(&uri).map(|(text, _)| text);
-            let Some(text) = text.filter(|text| **text == before.as_str()) else {
-                if tries < TRIES_MAX {
-                    return self.find_back(command, answer, tries + 1, documents, effects);
-                }
-                return refuse(
-                    answer,
-                    "the text is being changed all the time; try again".to_owned(),
-                    effects,
-                );
-            };
-            if !self.abilities.edits_documents {
-                let message = format!(
-                    "this editor cannot be asked to change `{}`, which it has open; save and close it first",
-                    write.path
-                );
-                return refuse(answer, message, effects);
+        let editing = match self.ask_editor(&mut writes, documents) {
+            Ok(Some(editing)) => editing,
+            Ok(None) if tries < TRIES_MAX => {
+                return self.find_back(command, answer, tries + 1, documents, effects);
             }
-            editing.add(Expected::new(&write.path, &uri, text, &edits(&before, &after)));
-        }
+            Ok(None) => {
+                let message = "the text is being changed all the time; try again";
+                return refuse(answer, message.to_owned(), effects);
+            }
+            Err(message) => return refuse(answer, message, effects),
+        };
         let note = self.put_up_conflicts(verb, &title, conflicts, &live, documents, effects);
         if writes.is_empty() {
             return match note {
@@ -144,6 +128,31 @@ impl Desk {
             },
         };
         self.apply(applying, effects);
+    }
+
+    /// What the editor is to be asked for; nothing if a document is not what the writes were found for. What
+    /// it cannot do is left to the disk.
+    fn ask_editor(&self, writes: &mut [Write], documents: &dyn Documents) -> Result<Option<Editing>, String> {
+        let mut editing = Editing::default();
+        for write in writes.iter_mut().filter(|write| write.in_editor) {
+            let Some((before, after)) = plain_texts(write) else {
+                write.in_editor = false;
+                continue;
+            };
+            let uri = self.uri(&write.path);
+            let text = documents.document(&uri).map(|(text, _)| text);
+            let Some(text) = text.filter(|text| **text == before.as_str()) else {
+                return Ok(None);
+            };
+            if !self.abilities.edits_documents {
+                return Err(format!(
+                    "this editor cannot be asked to change `{}`, which it has open; save and close it first",
+                    write.path
+                ));
+            }
+            editing.add(Expected::new(&write.path, &uri, text, &edits(&before, &after)));
+        }
+        Ok(Some(editing))
     }
 
     /// What cannot be taken back without overwriting somebody's work is proposed, and so decided.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use changes::{About, AuditKind, Live, Recovered, Review, Step, StepId, TakeBack, WorkspacePath, Write};
+use changes::{About, AuditKind, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
 use ropey::Rope;
 
 use super::command::Scope;
@@ -121,8 +121,6 @@ pub struct Marks {
 /// An apply that was carried out.
 #[derive(Debug)]
 pub struct Applied {
-    /// The step.
-    pub step: Step,
     /// What can be undone and redone now.
     pub marks: Marks,
 }

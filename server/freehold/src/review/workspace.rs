@@ -181,9 +181,9 @@ impl Workspace {
                 .map_err(|error| disk(told(error)))?;
             return Err(reason);
         }
-        let step = transaction.commit().map_err(refused)?;
+        transaction.commit().map_err(refused)?;
         let marks = self.marks().map_err(|error| disk(told(error)))?;
-        Ok(Applied { step, marks })
+        Ok(Applied { marks })
     }
 
     fn take_back(

@@ -109,12 +109,12 @@ impl Files for RealHost {
     }
 
     fn create_folder(&self, path: &Path) -> Result<()> {
-        fs::create_dir_all(path).map_err(said("create folder", path))
+        make_folders(path).map_err(said("create folder", path))
     }
 
     fn create_private_folder(&self, path: &Path) -> Result<()> {
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(said("create folder", parent))?;
+            make_folders(parent).map_err(said("create folder", parent))?;
         }
         private_folder(path).map_err(said("create private folder", path))
     }
@@ -147,12 +147,23 @@ impl Files for RealHost {
                 .truncate(false)
                 .open(path)?;
             match file.try_lock() {
-                Ok(()) => Ok(Some(Lock::new(file))),
+                Ok(()) => Ok(Some(Lock::new(Held(file)))),
                 Err(fs::TryLockError::WouldBlock) => Ok(None),
                 Err(fs::TryLockError::Error(error)) => Err(error),
             }
         };
         lock().map_err(said("lock", path))
+    }
+}
+
+/// A lock that is held.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a program that is just being started, which has this file open
+        // for a moment, too.
+        let _closing_does_it_otherwise = self.0.unlock();
     }
 }
 
@@ -226,6 +237,26 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a folder and those above it: without their names on the disk, what is put into them is lost
+/// with them when the power goes, however well it was synced itself.
+fn make_folders(path: &Path) -> io::Result<()> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && fs::metadata(folder).is_err();
+    let missing: Vec<&Path> = path.ancestors().take_while(missing).collect();
+    fs::create_dir_all(path)?;
+    missing
+        .into_iter()
+        .rev()
+        .try_for_each(|folder| sync_if_allowed(&folder_of(folder)))
+}
+
+/// Some folders may be written and not read, and then cannot be synced either.
+fn sync_if_allowed(folder: &Path) -> io::Result<()> {
+    match sync_folder(folder) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
 fn kind(file_type: fs::FileType) -> Kind {
     if file_type.is_file() {
         Kind::File
@@ -241,8 +272,9 @@ fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 
     match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Ok(()) => sync_if_allowed(&folder_of(path))?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_dir() {

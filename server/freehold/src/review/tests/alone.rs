@@ -172,5 +172,12 @@ fn what_cannot_be_understood_is_refused_with_a_reason() {
             Err(message) => format!("{name}: {message}"),
         });
     }
-    expect![[r#""#]].assert_eq(&shown.join("\n"));
+    expect![[r#"
+        propose: cannot read the patch: line 1 of the patch: there is no change in it; a patch begins with `--- FILE` and `+++ FILE`
+        propose: the patch does not fit `a`: line 1 there is `one\n`, line 4 of the patch expects `1\n`
+        propose: cannot read the patch: line 2 of the patch: path `../x` has an empty, `.` or `..` name in it
+        undo: there is nothing to undo
+        undo: there is no step 7; see `freehold checkpoints`
+        keepFile: "nothing waits for `a`"
+        keepHunk: "hunk h9 does not wait for a decision""#]].assert_eq(&shown.join("\n"));
 }

@@ -121,7 +121,7 @@ pub fn checkpoints(steps: &Value) -> String {
         let mark = if step["undoable"] == true { ' ' } else { '-' };
         format!(
             "{mark} {:>4}  {}  {}\n",
-            step["step"],
+            step["step"].as_u64().unwrap_or_default(),
             harmless(text(step, "title")),
             harmless(&files.join(", "))
         )
