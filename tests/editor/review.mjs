@@ -99,6 +99,7 @@ const fiveHunks = {
         await propose({ window, room, program });
         await window.page.locator(counter).click();
         await row(window, "if amount < 1:").waitFor();
+        assert.equal(await row(window, "if amount < 1:").getAttribute("aria-label"), "add: if amount < 1:, line 9");
         await shot("review-proposed");
         await press(window, "A shopping cart:", "Keep");
         await waiting(window, 4);

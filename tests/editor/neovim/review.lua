@@ -207,7 +207,7 @@ vim.fn.mkdir(room .. '/home', 'p')
 local passed, problem = xpcall(tell_the_story, debug.traceback)
 stop()
 if passed then
-  io.stdout:write('ok: five hunks in two files, decided, undone and done again in Neovim\n')
+  io.stdout:write('\nok: five hunks in two files, decided, undone and done again in Neovim\n')
   vim.cmd('qall!')
 else
   io.stderr:write(problem .. '\n')
