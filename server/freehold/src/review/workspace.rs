@@ -149,7 +149,11 @@ impl Workspace {
 
     fn apply(&self, apply: Apply, begun: impl FnOnce(), gate: Gate) -> Result<Applied, Refused> {
         let writer = self.writer();
-        let transaction = writer.begin(apply.writes, apply.about).map_err(refused)?;
+        let about = About {
+            person: self.person.clone(),
+            ..apply.about
+        };
+        let transaction = writer.begin(apply.writes, about).map_err(refused)?;
         let step = transaction.step().clone();
         let mut records = apply.records;
         records.extend(step.files.iter().map(|file| written(&step, file)));

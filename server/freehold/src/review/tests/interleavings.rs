@@ -102,8 +102,8 @@ impl World {
     fn new() -> Self {
         let host = Arc::new(MemoryHost::new());
         host.create_folder(Path::new("/project")).expect("made");
-        for file in 0..FILES.len() {
-            let lines: String = (0..6).map(|line| format!("{} {line}\n", FILES[file])).collect();
+        for (file, name) in FILES.iter().enumerate() {
+            let lines: String = (0..6).map(|line| format!("{name} {line}\n")).collect();
             host.write_atomic(&place(file), lines.as_bytes())
                 .expect("written");
         }
@@ -344,7 +344,7 @@ impl World {
                         .write_atomic(&place(file), text.as_bytes())
                         .expect("written");
                     // Half of them nobody is told of.
-                    if at % 2 == 0 {
+                    if at.is_multiple_of(2) {
                         self.desk
                             .files_changed(vec![path(file)], &self.open, &mut effects);
                     }
