@@ -48,9 +48,8 @@ const counter = '.statusbar-item[id="freehold.freehold.review"]';
 /** Waits until so many hunks wait for a decision. */
 async function waiting(window, expected) {
     await until(`${expected} hunks wait`, async () => {
-        const shown = window.page.locator(counter);
-        const hunks = (await shown.isVisible()) ? Number((await shown.innerText()).trim()) : 0;
-        return hunks === expected;
+        const [shown] = await window.page.locator(counter).filter({ visible: true }).allInnerTexts();
+        return Number((shown ?? "0").trim()) === expected;
     });
 }
 
