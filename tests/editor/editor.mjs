@@ -99,9 +99,9 @@ export function installExtension(room, vsix) {
     return join(room.extensions, folder, "server/freehold");
 }
 
-/** Runs the installed `freehold` in the room and gives what it prints. */
-export function runFreehold(room, program, options) {
-    const result = spawnSync(program, options, { env: environment(room, {}), cwd: room.root, encoding: "utf8" });
+/** Runs the installed `freehold` in the room, or in another `cwd`, with `input`, and gives what it prints. */
+export function runFreehold(room, program, options, { cwd = room.root, input } = {}) {
+    const result = spawnSync(program, options, { env: environment(room, {}), cwd, input, encoding: "utf8" });
     if (result.status !== 0) throw new Error(`\`freehold ${options.join(" ")}\` failed:\n${result.stdout}${result.stderr}${result.error ?? ""}`);
     return result.stdout;
 }
@@ -170,8 +170,8 @@ export class Window {
     }
 
     /** Opens the room's workspace with one of its files in front. */
-    static async open(browser, server, room, file) {
-        const context = await browser.newContext({ viewport: { width: 1100, height: 640 } });
+    static async open(browser, server, room, file, size = { width: 1100, height: 640 }) {
+        const context = await browser.newContext({ viewport: size });
         const window = new Window(await context.newPage(), room);
         const host = new URL(server.address).host;
         const payload = JSON.stringify([["openFile", `vscode-remote://${host}${join(room.workspace, file)}`]]);

@@ -59,9 +59,9 @@ async function attempt(scenario) {
         const program = installExtension(room, vsix);
         const environment = scenario.prepare(room, { program, model });
         server = await startServer(room, environment);
-        window = await Window.open(browser, server, room, "sums.py");
+        window = await Window.open(browser, server, room, scenario.file ?? "sums.py", scenario.size);
         const shot = (name) => window.screenshot(join(screenshots, `${name}.png`));
-        await scenario.act({ window, room, shot, note: (text) => notes.push(text) });
+        await scenario.act({ window, room, program, shot, note: (text) => notes.push(text) });
         console.log(`ok      ${scenario.name} (${seconds(start)} s)`);
         for (const note of notes) console.log(`        ${note}`);
         return true;

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { processes, runFreehold } from "./editor.mjs";
+import { reviews } from "./review.mjs";
 import { maybe, until } from "./waiting.mjs";
 
 const file = "sums.py";
@@ -292,8 +293,17 @@ const suggestionReal = {
     },
 };
 
+/** A scenario that does not ask the model for anything, with an engine that needs none. */
+function withScript(scenario) {
+    const prepare = (room) => {
+        scenario.prepare(room);
+        return scripted(room);
+    };
+    return { ...scenario, prepare };
+}
+
 /** The scenarios of each engine. */
 export const scenarios = {
-    scripted: [suggestionScripted, typedAlong, engineKilledScripted, serverKilled, turnedOff, noModel, noProgram],
+    scripted: [suggestionScripted, typedAlong, engineKilledScripted, serverKilled, turnedOff, noModel, noProgram, ...reviews.map(withScript)],
     real: [suggestionReal],
 };

@@ -43,7 +43,7 @@ function stage() {
     writeFileSync(join(staging, "package.json"), `${JSON.stringify(Object.fromEntries(published), null, 4)}\n`);
     copyFileSync(join(root, "README.md"), join(staging, "README.md"));
     mkdirSync(join(staging, "media"));
-    copyFileSync(join(root, "media/icon.png"), join(staging, "media/icon.png"));
+    for (const name of ["icon.png", "view.svg"]) copyFileSync(join(root, "media", name), join(staging, "media", name));
 }
 
 /** Copies the program and the shared libraries that it loads from beside itself. */

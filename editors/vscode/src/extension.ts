@@ -3,6 +3,8 @@
 import * as vscode from "vscode";
 
 import { pickModel } from "./picker";
+import { reviewMiddleware, startReview } from "./review";
+import { Desk } from "./review/desk";
 import { Server, text } from "./server";
 import { StatusItem } from "./statusItem";
 
@@ -11,8 +13,10 @@ let server: Server | undefined;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
     const log = vscode.window.createOutputChannel("Freehold", { log: true });
     const item = new StatusItem();
-    const started = new Server(context.extensionPath, log, item);
+    const desk = new Desk(log);
+    const started = new Server(context.extensionPath, log, item, desk, reviewMiddleware);
     server = started;
+    const review = startReview(started, desk);
     const commands: Record<string, () => unknown> = {
         "freehold.pickModel": () => pickModel(started),
         "freehold.toggle": toggle,
@@ -24,10 +28,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
             log.show();
         },
         "freehold.showMenu": showMenu,
+        ...review.commands,
     };
     context.subscriptions.push(
         log,
         item,
+        desk,
+        ...review.parts,
         ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run)),
         vscode.workspace.onDidChangeConfiguration(async (change) => {
             if (change.affectsConfiguration("freehold.server")) await started.restart();

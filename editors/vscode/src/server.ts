@@ -10,6 +10,7 @@ import {
     CloseAction,
     DidChangeConfigurationNotification,
     ErrorAction,
+    type ExecuteCommandMiddleware,
     ExecuteCommandRequest,
     LanguageClient,
     RevealOutputChannelOn,
@@ -18,10 +19,15 @@ import {
 
 import { type Found, locate } from "./locate";
 import { parseStatus, statusMethod } from "./status";
+import type { Desk } from "./review/desk";
+import { reviewMethod } from "./review/state";
 import type { StatusItem } from "./statusItem";
 
 /** A program that does not even print its version within this time does not work. */
 const probeMilliseconds = 30_000;
+
+/** The server's command that gives what waits for the user's decision. */
+const reviewCommand = "freehold.review";
 
 /** The server may die this often in `crashMinutes` before it is left alone. */
 const crashesMax = 4;
@@ -50,6 +56,9 @@ export class Server {
         private readonly extensionFolder: string,
         private readonly log: vscode.LogOutputChannel,
         private readonly item: StatusItem,
+        private readonly desk: Desk,
+        /** Stands between the editor and the server's own commands, as CodeLens and code actions run them. */
+        private readonly middleware: ExecuteCommandMiddleware,
     ) {}
 
     /** The program that runs as the server; undefined while none does. */
@@ -126,6 +135,7 @@ export class Server {
     private async stopNow(): Promise<void> {
         const client = this.client;
         this.client = undefined;
+        this.desk.clear();
         if (client === undefined) return;
         try {
             // One that is starting cannot be stopped, and would run on beside its successor.
@@ -164,6 +174,7 @@ export class Server {
                 initializationOptions: options(),
                 outputChannel: this.log,
                 revealOutputChannelOn: RevealOutputChannelOn.Never,
+                middleware: this.middleware,
                 initializationFailedHandler: () => false,
                 errorHandler: {
                     error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -172,6 +183,7 @@ export class Server {
             },
         );
         client.onDidChangeState(({ newState }) => {
+            if (this.client === client) this.followReview(client, newState);
             if (newState === ClientState.StartFailed && this.client === client && !this.starting) {
                 this.leaveAlone("The server ended, and did not start again");
             }
@@ -179,7 +191,25 @@ export class Server {
         client.onNotification(statusMethod, (params: unknown) => {
             if (this.client === client) this.show(params);
         });
+        client.onNotification(reviewMethod, (params: unknown) => {
+            if (this.client === client) this.desk.take(params);
+        });
         return client;
+    }
+
+    /** Asks a server that has just started for what waits; from one that is gone nothing waits. */
+    private followReview(client: LanguageClient, state: ClientState): void {
+        if (state === ClientState.Stopped) this.desk.clear();
+        const commands = client.initializeResult?.capabilities.executeCommandProvider?.commands;
+        if (state !== ClientState.Running || commands?.includes(reviewCommand) !== true) return;
+        this.execute(reviewCommand).then(
+            (review) => {
+                if (this.client === client) this.desk.take(review);
+            },
+            (error: unknown) => {
+                this.log.error(text(error));
+            },
+        );
     }
 
     private show(params: unknown): void {

@@ -17,12 +17,27 @@ test("no setting can be set by a folder", () => {
 });
 
 test("every command of the manifest is registered, and no other", () => {
-    const source = readFileSync("src/extension.ts", "utf8");
-    const registered = [...source.matchAll(/^ {8}"(freehold\.\w+)": /gm)].map((match) => match[1]);
+    const source = ["src/extension.ts", "src/review/deciding.ts"].map((file) => readFileSync(file, "utf8")).join("\n");
+    const registered = [...source.matchAll(/^ {8,12}"(freehold\.[\w.]+)": /gm)].map((match) => match[1]);
     assert.deepEqual(
         registered.toSorted(),
         manifest.contributes.commands.map((command) => command.command).toSorted(),
     );
+});
+
+test("menus and keys lead to commands of the manifest", () => {
+    const known = new Set(manifest.contributes.commands.map(({ command }) => command));
+    const entries = [...Object.values(manifest.contributes.menus).flat(), ...manifest.contributes.keybindings];
+    assert.deepEqual(
+        entries.map(({ command }) => command).filter((command) => !known.has(command)),
+        [],
+    );
+});
+
+test("every key counts only where changes wait", () => {
+    for (const { command, when } of manifest.contributes.keybindings) {
+        assert.match(when, /freehold\.review(Here|Pending)/, command);
+    }
 });
 
 test("the types are those of the oldest editor that is promised", () => {

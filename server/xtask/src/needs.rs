@@ -117,6 +117,17 @@ const CHROMIUM: Need = Need {
     },
 };
 
+const NEOVIM: Need = Need {
+    what: "Neovim",
+    why: "a review is tried in it",
+    present: || !cfg!(target_os = "linux") || find("nvim").is_some(),
+    source: Source::System {
+        apt: &["neovim"],
+        macos: "brew install neovim",
+        windows: "winget install Neovim.Neovim",
+    },
+};
+
 const RUSTFMT: Need = Need {
     what: "rustfmt",
     why: "the layout of the code is checked",
@@ -143,7 +154,9 @@ pub fn for_packing() -> Vec<Need> {
 
 /// What `cargo xtask test` needs.
 pub fn for_testing() -> Vec<Need> {
-    vec![COMPILER, CMAKE, LIBCLANG, PIP, NODE, CHROMIUM, RUSTFMT, CLIPPY]
+    vec![
+        COMPILER, CMAKE, LIBCLANG, PIP, NODE, CHROMIUM, NEOVIM, RUSTFMT, CLIPPY,
+    ]
 }
 
 /// The major version of the Node.js on the path, if there is one.

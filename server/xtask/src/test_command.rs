@@ -198,6 +198,17 @@ fn model_steps() -> Vec<Step> {
 
 fn editor_steps() -> Vec<Step> {
     vec![
+        step("neovim", "a review in Neovim", 15, &["build"], |log| {
+            let Some(editor) = process::find("nvim") else {
+                return Ok("there is no Neovim here".into());
+            };
+            let mut review = process::command(&editor.to_string_lossy());
+            review
+                .args(["--headless", "-u", "NONE", "-i", "NONE", "-n"])
+                .args(["-S", "tests/editor/neovim/review.lua"])
+                .env("FREEHOLD_PROGRAM", dist::built_binary());
+            log.run(&mut review).map(|_| String::new())
+        }),
         step(
             "extension",
             "VS Code extension: types, lint, unit tests",
@@ -227,8 +238,8 @@ fn editor_steps() -> Vec<Step> {
         ),
         step(
             "editor-scripted",
-            "suggestion in the real editor, scripted engine",
-            60,
+            "suggestions and reviews in the real editor, scripted engine",
+            150,
             &["vsix", "editor-tools"],
             |log| editor_test(log, "scripted"),
         ),

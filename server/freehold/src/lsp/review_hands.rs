@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,6 +15,10 @@ use super::review::{FolderId, ReviewEffect, ReviewEvent};
 use crate::review::job::{Done, Job};
 use crate::review::view::Shown;
 use crate::review::{Answer, Effect, Workspace};
+
+/// A command in a terminal may have the review open when the editor starts; it is soon done with it.
+const OPEN_TRIES_MAX: u32 = 50;
+const OPEN_TRIES_EVERY: Duration = Duration::from_millis(100);
 
 /// Something that is told to the editor or asked of it.
 pub enum Outgoing {
@@ -165,7 +170,16 @@ impl ReviewHands {
         let (backend, events) = (Arc::clone(&self.backend), self.events.clone());
         let listening = Arc::clone(&self.backend);
         let line = self.tasks.spawn(async move {
-            let opened = tokio::task::spawn_blocking(move || open(backend.as_ref(), &root, &slot)).await;
+            let mut tries = OPEN_TRIES_MAX;
+            let opened = loop {
+                let (backend, root, slot) = (Arc::clone(&backend), root.clone(), Arc::clone(&slot));
+                let opened = tokio::task::spawn_blocking(move || open(backend.as_ref(), &root, &slot)).await;
+                tries -= 1;
+                if tries == 0 || !matches!(opened, Ok((Done::Loaded(Err(_)), _))) {
+                    break opened;
+                }
+                tokio::time::sleep(OPEN_TRIES_EVERY).await;
+            };
             let (done, root) = match opened {
                 Ok((done, root)) => (done, root),
                 Err(error) => (

@@ -41,8 +41,11 @@ impl Abilities {
                 .iter()
                 .all(|kind| kinds.iter().any(|known| known == kind))
         });
+        // Files are made and moved by versioned edits only: Neovim says the one and means both.
+        let versioned = has("/workspace/workspaceEdit/documentChanges")
+            || resources.is_some_and(|kinds| !kinds.is_empty());
         Self {
-            edits_documents: has("/workspace/applyEdit") && has("/workspace/workspaceEdit/documentChanges"),
+            edits_documents: has("/workspace/applyEdit") && versioned,
             confirms_edits: some("/workspace/workspaceEdit/changeAnnotationSupport"),
             edits_files,
             literal_actions: some("/textDocument/codeAction/codeActionLiteralSupport"),

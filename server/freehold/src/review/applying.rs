@@ -85,6 +85,12 @@ impl Applying {
         self.editing.contains(path)
     }
 
+    /// The edits that were asked for, if `text` shows that the editor has just made them and nothing else.
+    pub(super) fn carried_out(&self, path: &WorkspacePath, text: &Rope) -> Option<Vec<Edit>> {
+        let asked = matches!(self.stage, Stage::Asked { .. } | Stage::Withdraws { .. });
+        asked.then(|| self.editing.carried_out(path, text)).flatten()
+    }
+
     pub(super) fn followed(&mut self, path: &WorkspacePath, edit: Option<&Edit>, text: &Rope) {
         // Before it is asked the editor changes nothing for us, and what the user types is planned anew.
         if matches!(

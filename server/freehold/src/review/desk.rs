@@ -273,6 +273,26 @@ impl Desk {
         text: &Rope,
         effects: &mut Vec<Effect>,
     ) {
+        // An editor may tell in other words what it was asked to do: another edit, and the same text.
+        let asked = match &self.work {
+            Some(Work::Applying(applying)) => applying.carried_out(path, text),
+            _ => None,
+        };
+        let Some(asked) = asked else {
+            self.follow(path, edit, text, effects);
+            return;
+        };
+        let mut followed = true;
+        for edit in asked.iter().rev() {
+            followed &= self.review_mut().edit(path, edit).is_ok();
+            self.followed(path, Some((Some(edit), text)), effects);
+        }
+        if !followed && let Some(live) = self.live_in_editor(path, text) {
+            self.review_mut().set_live(path, live);
+        }
+    }
+
+    fn follow(&mut self, path: &WorkspacePath, edit: Option<&Edit>, text: &Rope, effects: &mut Vec<Effect>) {
         let followed = match edit {
             Some(edit) => self.review_mut().edit(path, edit).is_ok(),
             None => false,

@@ -36,6 +36,8 @@ pub(super) struct Expected {
     edits: Vec<Edit>,
     /// What the document was when the edits were made for it.
     before: String,
+    /// What it is once they are made.
+    after: String,
     /// The document as it is, with hunks that have landed once it has been changed as asked.
     watch: Review,
     landed: bool,
@@ -71,9 +73,16 @@ impl Expected {
             uri: uri.to_owned(),
             edits: edits.to_vec(),
             before,
+            after,
             watch,
             landed: false,
         }
+    }
+
+    /// Whether the document was what the edits were made for until now, and is what they make of it.
+    fn is_carried_out(&self, text: &Rope) -> bool {
+        let live = self.watch.file(&self.path).map(|file| file.text().live());
+        live == Some(self.before.as_str()) && *text == self.after.as_str()
     }
 
     fn followed(&mut self, edit: Option<&Edit>, text: &Rope) {
@@ -137,6 +146,13 @@ impl Editing {
         {
             expected.followed(edit, text);
         }
+    }
+
+    /// The edits that were asked for, if `text` shows that the editor has just made them and nothing else.
+    pub(super) fn carried_out(&self, path: &WorkspacePath, text: &Rope) -> Option<Vec<Edit>> {
+        let mut documents = self.documents.iter();
+        let expected = documents.find(|expected| expected.path == *path && expected.is_carried_out(text))?;
+        Some(expected.edits.clone())
     }
 
     pub(super) fn all_landed(&self) -> bool {

@@ -39,6 +39,11 @@ pub fn open_gate() -> bool {
     true
 }
 
+/// Somebody else has the review open, perhaps for a moment only.
+#[derive(Debug, thiserror::Error)]
+#[error("another window or command has the review of `{}` open; try again", .0.display())]
+pub struct Busy(PathBuf);
+
 impl Workspace {
     /// Opens the workspace at `root`.
     ///
@@ -47,12 +52,8 @@ impl Workspace {
     pub fn open(host: Arc<dyn Host>, paths: &Paths, root: &Path) -> anyhow::Result<Self> {
         let tree = host.open_tree(root)?;
         let home = Home::open(host.as_ref(), &paths.state, root)?;
-        let lock = home.own()?.with_context(|| {
-            format!(
-                "another window or command has the review of `{}` open; try again",
-                root.display()
-            )
-        })?;
+        let busy = || Busy(root.to_owned());
+        let lock = home.own()?.ok_or_else(busy)?;
         let folder = home.folder().to_owned();
         let person = ["USER", "LOGNAME", "USERNAME"]
             .into_iter()

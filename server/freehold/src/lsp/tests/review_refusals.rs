@@ -79,7 +79,7 @@ async fn check(manner: Manner, expected: Expect) {
 
 #[tokio::test(start_paused = true)]
 async fn an_editor_that_does_it_at_once_or_after_its_answer() {
-    for manner in [Manner::ChangesFirst, Manner::AnswersFirst] {
+    for manner in [Manner::ChangesFirst, Manner::AnswersFirst, Manner::Rephrases] {
         check(
             manner,
             expect![[r#"
@@ -89,6 +89,27 @@ async fn an_editor_that_does_it_at_once_or_after_its_answer() {
         )
         .await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_editor_that_tells_in_other_words_what_it_was_asked_to_do() {
+    let mut reviewer = Reviewer::new(&[(A, "a\n    c\n")]).await;
+    let a = reviewer.open(A).await;
+    let patch = "--- a/a.rs\n+++ b/a.rs\n@@ -1,2 +1,3 @@\n a\n+    b\n     c\n";
+    reviewer.propose(patch).await;
+    reviewer.until_hunks(1).await;
+    reviewer.manner = Manner::Rephrases;
+    for (command, text) in [
+        ("keepAll", "a\n    b\n    c\n"),
+        ("undo", "a\n    c\n"),
+        ("redo", "a\n    b\n    c\n"),
+    ] {
+        let answer = reviewer.command(command, json!({})).await;
+        assert_eq!(answer, json!({ "applied": true }), "{command}");
+        assert_eq!(reviewer.text(&a), text, "{command}");
+        reviewer.until_hunks(0).await;
+    }
+    reviewer.leave().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,8 @@ pub enum Manner {
     ChangesFirst,
     /// It answers, then changes them, as VS Code does.
     AnswersFirst,
+    /// It answers, then changes them, and tells it as another edit that makes the same text, as Neovim does.
+    Rephrases,
     /// It refuses.
     Refuses,
     /// It answers with an error.
@@ -248,6 +250,12 @@ impl Reviewer {
                     self.change(params, usize::MAX).await;
                 }
             }
+            Manner::Rephrases => {
+                self.respond(id, applied(fits)).await;
+                if fits {
+                    self.rephrase(params).await;
+                }
+            }
             Manner::Refuses => self.respond(id, applied(false)).await,
             Manner::Fails => {
                 let error = json!({ "code": -32603, "message": "no" });
@@ -290,6 +298,24 @@ impl Reviewer {
                 let new = edit["newText"].as_str().expect("a text").to_owned();
                 self.replace(&uri, range, &new).await;
             }
+        }
+    }
+
+    /// Changes the documents as asked, and tells it as one edit of all from the first other character on.
+    async fn rephrase(&mut self, params: &Value) {
+        for change in params["edit"]["documentChanges"].as_array().expect("a list") {
+            let uri = change["textDocument"]["uri"].as_str().expect("a URI");
+            let (before, mut after) = (self.text(uri).to_owned(), self.text(uri).to_owned());
+            for edit in change["edits"].as_array().expect("a list").iter().rev() {
+                let at = |end: &str| offset(&before, &edit["range"][end]);
+                after.replace_range(at("start")..at("end"), edit["newText"].as_str().expect("a text"));
+            }
+            let same = before
+                .bytes()
+                .zip(after.bytes())
+                .take_while(|(old, new)| old == new);
+            let first = same.count();
+            self.replace(uri, first..before.len(), &after[first..]).await;
         }
     }
 

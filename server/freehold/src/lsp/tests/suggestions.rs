@@ -70,11 +70,40 @@ async fn the_server_says_what_it_can_do() {
     expect_test::expect![[r#"
         {
           "capabilities": {
+            "codeActionProvider": {
+              "codeActionKinds": [
+                "quickfix"
+              ]
+            },
+            "codeLensProvider": {},
             "executeCommandProvider": {
               "commands": [
                 "freehold.restartEngine",
                 "freehold.listModels",
-                "freehold.useModel"
+                "freehold.useModel",
+                "freehold.keepHunk",
+                "freehold.dropHunk",
+                "freehold.keepLines",
+                "freehold.editHunk",
+                "freehold.keepAlike",
+                "freehold.dropAlike",
+                "freehold.keepTogether",
+                "freehold.keepFile",
+                "freehold.dropFile",
+                "freehold.keepChange",
+                "freehold.dropChange",
+                "freehold.keepAll",
+                "freehold.dropAll",
+                "freehold.propose",
+                "freehold.undo",
+                "freehold.redo",
+                "freehold.checkpoints",
+                "freehold.showDiff",
+                "freehold.diff",
+                "freehold.preview",
+                "freehold.review",
+                "freehold.check",
+                "freehold.audit"
               ]
             },
             "inlineCompletionProvider": true,
@@ -84,6 +113,12 @@ async fn the_server_says_what_it_can_do() {
               "openClose": true
             },
             "workspace": {
+              "textDocumentContent": {
+                "schemes": [
+                  "freehold-proposed",
+                  "freehold-original"
+                ]
+              },
               "workspaceFolders": {
                 "changeNotifications": true,
                 "supported": true

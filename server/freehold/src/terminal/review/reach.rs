@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use host::{Environment as _, Files as _, Host, RealHost};
@@ -12,6 +13,11 @@ use crate::paths::Paths;
 use crate::review::Command;
 use crate::review::alone::Alone;
 use crate::review::line;
+use crate::review::workspace::Busy;
+
+/// An editor that starts has the review before it listens, and a command has it for a moment.
+const TRIES_MAX: u32 = 60;
+const TRIES_EVERY: Duration = Duration::from_millis(50);
 
 /// Somebody who carries out commands.
 pub enum Reach {
@@ -34,17 +40,31 @@ impl Reach {
             Some(_) => vec![here.as_path()],
             None => here.ancestors().collect(),
         };
-        for folder in &above {
-            if let Some(line) = line::Line::connect(&host, &paths, folder) {
-                return Ok(Self::Server(line));
-            }
-        }
         let with_git = above.iter().find(|folder| host.exists(&folder.join(".git")));
         let root: PathBuf = with_git.map_or(here.as_path(), |folder| folder).to_owned();
-        let host: Arc<dyn Host> = Arc::new(host);
-        let alone = Alone::open(host, &paths, &root, &mut |message| eprintln!("{message}"))
-            .with_context(|| format!("cannot open the review of `{}`", root.display()))?;
-        Ok(Self::Alone(Box::new(alone)))
+        let alone: Arc<dyn Host> = Arc::new(RealHost::new());
+        let mut tries_left = TRIES_MAX;
+        loop {
+            for folder in &above {
+                if let Some(line) = line::Line::connect(&host, &paths, folder) {
+                    return Ok(Self::Server(line));
+                }
+            }
+            let opened = Alone::open(Arc::clone(&alone), &paths, &root, &mut |message| {
+                eprintln!("{message}")
+            });
+            tries_left -= 1;
+            match opened {
+                Err(error) if tries_left > 0 && error.downcast_ref::<Busy>().is_some() => {
+                    std::thread::sleep(TRIES_EVERY);
+                }
+                opened => {
+                    let alone =
+                        opened.with_context(|| format!("cannot open the review of `{}`", root.display()))?;
+                    return Ok(Self::Alone(Box::new(alone)));
+                }
+            }
+        }
     }
 
     /// Has a command carried out.
