@@ -398,44 +398,45 @@ mod tests {
             "/sums/src/add.py:2:5",
             &tokens,
             expect![[r#"
-            {
-              "file": "/sums/src/add.py",
-              "milliseconds": {
-                "attach": 0.0,
-                "first_token": 0.0,
-                "load": 0.0,
-                "total": 0.0
-              },
-              "model": "scripted",
-              "range": {
-                "end": {
-                  "column": 5,
-                  "line": 2,
-                  "offset_bytes": 19
-                },
-                "start": {
-                  "column": 5,
-                  "line": 2,
-                  "offset_bytes": 19
+                {
+                  "file": "/sums/src/add.py",
+                  "milliseconds": {
+                    "attach": 0.0,
+                    "first_token": 0.0,
+                    "load": 0.0,
+                    "total": 0.0
+                  },
+                  "model": "scripted",
+                  "range": {
+                    "end": {
+                      "column": 5,
+                      "line": 2,
+                      "offset_bytes": 19
+                    },
+                    "start": {
+                      "column": 5,
+                      "line": 2,
+                      "offset_bytes": 19
+                    }
+                  },
+                  "silent": null,
+                  "suggestion": "return a + b",
+                  "usage": {
+                    "evaluated_tokens": 31,
+                    "generated_tokens": 9,
+                    "generation_milliseconds": 0.0,
+                    "moved_tokens": 0,
+                    "prompt_milliseconds": 0.0,
+                    "prompt_tokens": 31,
+                    "queue_milliseconds": 0.0,
+                    "reused_tokens": 0
+                  }
                 }
-              },
-              "silent": null,
-              "suggestion": "return a + b",
-              "usage": {
-                "evaluated_tokens": 31,
-                "generated_tokens": 9,
-                "generation_milliseconds": 0.0,
-                "prompt_milliseconds": 0.0,
-                "prompt_tokens": 31,
-                "queue_milliseconds": 0.0,
-                "reused_tokens": 0
-              }
-            }
-              1 │ def add(a, b):
-            + 2 │     return a + b
-              3 │
-              4 │ print(add(1, 2))
-        "#]],
+                  1 │ def add(a, b):
+                + 2 │     return a + b
+                  3 │
+                  4 │ print(add(1, 2))
+            "#]],
         );
     }
 
@@ -445,33 +446,34 @@ mod tests {
             "/sums/src/add.py:2:5",
             &["  ", "\n"],
             expect![[r#"
-            {
-              "file": "/sums/src/add.py",
-              "milliseconds": {
-                "attach": 0.0,
-                "first_token": 0.0,
-                "load": 0.0,
-                "total": 0.0
-              },
-              "model": "scripted",
-              "range": null,
-              "silent": "the model has nothing to add here",
-              "suggestion": null,
-              "usage": {
-                "evaluated_tokens": 31,
-                "generated_tokens": 2,
-                "generation_milliseconds": 0.0,
-                "prompt_milliseconds": 0.0,
-                "prompt_tokens": 31,
-                "queue_milliseconds": 0.0,
-                "reused_tokens": 0
-              }
-            }
-              1 │ def add(a, b):
-              2 │
-              3 │
-              4 │ print(add(1, 2))
-        "#]],
+                {
+                  "file": "/sums/src/add.py",
+                  "milliseconds": {
+                    "attach": 0.0,
+                    "first_token": 0.0,
+                    "load": 0.0,
+                    "total": 0.0
+                  },
+                  "model": "scripted",
+                  "range": null,
+                  "silent": "the model has nothing to add here",
+                  "suggestion": null,
+                  "usage": {
+                    "evaluated_tokens": 31,
+                    "generated_tokens": 2,
+                    "generation_milliseconds": 0.0,
+                    "moved_tokens": 0,
+                    "prompt_milliseconds": 0.0,
+                    "prompt_tokens": 31,
+                    "queue_milliseconds": 0.0,
+                    "reused_tokens": 0
+                  }
+                }
+                  1 │ def add(a, b):
+                  2 │
+                  3 │
+                  4 │ print(add(1, 2))
+            "#]],
         );
     }
 
