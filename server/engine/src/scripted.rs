@@ -240,7 +240,9 @@ impl Shared {
         let Some(mut run) = inner.open.remove(&id) else {
             return false;
         };
-        if run.reply.hold_before == Some(run.next) && !run.released {
+        // Where no token is wanted there is none to wait for.
+        let holds = run.reply.hold_before == Some(run.next) && run.next < run.tokens_max;
+        if holds && !run.released {
             inner.open.insert(id, run);
             return false;
         }

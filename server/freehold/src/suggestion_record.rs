@@ -64,7 +64,7 @@ pub fn keep(host: &dyn Host, paths: &Paths, judged: &Judged, keep_text: bool) ->
         accepted_bytes: judged.accepted_bytes,
         text_digest: digest(&judged.text),
         text: keep_text.then(|| judged.text.clone()),
-        features: judged.features.clone(),
+        features: judged.features,
     };
     let file = file(paths);
     host.create_private_folder(&paths.state)?;

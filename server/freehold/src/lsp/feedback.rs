@@ -164,7 +164,7 @@ impl Shown {
             shown_for,
             text: whole.to_owned(),
             accepted_bytes: self.accepted_bytes,
-            features: self.features.clone(),
+            features: self.features,
         })
     }
 

@@ -113,7 +113,7 @@ impl Known {
                     rank: entry.rank,
                     fit,
                     offer: entry.offer.clone(),
-                    features: entry.features.clone(),
+                    features: entry.features,
                 }
             })
             .collect();

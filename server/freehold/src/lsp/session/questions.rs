@@ -281,7 +281,7 @@ impl Session {
                 language.as_deref().unwrap_or_default(),
                 hit.id,
                 hit.offer.clone(),
-                hit.features.clone(),
+                hit.features,
                 &open.around,
                 now,
             ));

@@ -81,6 +81,8 @@ async fn the_server_says_what_it_can_do() {
                 "freehold.restartEngine",
                 "freehold.listModels",
                 "freehold.useModel",
+                "freehold.snooze",
+                "freehold.showPrompt",
                 "freehold.keepHunk",
                 "freehold.dropHunk",
                 "freehold.keepLines",
@@ -289,6 +291,9 @@ async fn the_prompt_tells_where_the_document_lies() {
         assert!(prompt.starts_with(expected), "{prompt:?}");
     }
     desk.notify("workspace/didChangeWorkspaceFolders", &json!({ "event": change }))
+        .await;
+    // Another text, since for this one a suggestion is known.
+    desk.edit("file:///project/new/src/b.rs", 2, (0, 4), (0, 5), "y")
         .await;
     let id = desk.ask("file:///project/new/src/b.rs", (0, 8)).await;
     desk.answer(id).await;
