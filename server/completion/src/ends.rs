@@ -1,6 +1,6 @@
 //! Which of the places where a generation could end is the right one: the first that leaves a file that parses.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::cut::{LINES_MAX, cut};
@@ -37,6 +37,7 @@ pub struct Ends {
     sketch: OnceCell<Option<Sketch>>,
     /// What the parser said of the ends so far, by their bytes: a text only grows.
     said: RefCell<BTreeMap<usize, Option<bool>>>,
+    parses: Cell<usize>,
 }
 
 impl Ends {
@@ -46,8 +47,14 @@ impl Ends {
         self.sketch.get_or_init(|| Sketch::new(context)).as_ref()
     }
 
+    /// How often the document was parsed with a text put in.
+    pub fn parses_count(&self) -> usize {
+        self.parses.get()
+    }
+
     /// Whether the document parses with all that is selected and `text`; nothing if it cannot be said.
     pub fn parses(&self, context: &Context, text: &str, covered_bytes: usize) -> Option<bool> {
+        self.parses.set(self.parses.get() + 1);
         let inserted = [context.selected.as_str(), text].concat();
         self.sketch(context)?.parses_with(&inserted, covered_bytes)
     }

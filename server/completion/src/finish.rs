@@ -81,6 +81,12 @@ impl Finisher {
         self.length_reached = true;
     }
 
+    /// How often the document was parsed with a part of what was generated put in: what the finisher costs.
+    #[must_use]
+    pub fn parses(&self) -> usize {
+        self.ends.parses_count()
+    }
+
     /// Makes a suggestion of what came, if anything worth showing did.
     #[must_use]
     pub fn finish(self) -> Option<Suggestion> {

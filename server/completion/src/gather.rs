@@ -113,6 +113,8 @@ pub struct Context {
     pub(crate) replaced: Range<usize>,
     /// Whether the document's lines end with CR LF.
     pub(crate) carriage_returns: bool,
+    /// How the brackets stand where the suggestion begins.
+    pub(crate) scanner_before: Scanner,
     /// How the brackets stand at the cursor.
     pub(crate) scanner: Scanner,
     /// How many brackets were open where the cursor's line begins.
@@ -159,6 +161,12 @@ impl Context {
     /// The cursor's line up to the cursor.
     pub(crate) fn line_before(&self) -> &str {
         lines::last(&self.prefix)
+    }
+
+    /// Whether nothing but white space stands before what the suggestion replaces, in its line.
+    pub(crate) fn replaced_begins_line(&self) -> bool {
+        let before = self.line_before();
+        lines::is_blank(before.strip_suffix(self.selected.as_str()).unwrap_or(before))
     }
 
     /// The cursor's line from the cursor on.
@@ -235,6 +243,7 @@ pub fn gather(
         selected,
         replaced,
         carriage_returns: uses_carriage_returns(text, offset_bytes),
+        scanner_before: brackets.scanner_before,
         scanner: brackets.scanner,
         line_depth: brackets.line_depth,
         closers_wanted: brackets.closers_wanted,
@@ -312,6 +321,7 @@ fn window_end(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
 
 /// How the brackets stand around a place.
 struct Brackets {
+    scanner_before: Scanner,
     scanner: Scanner,
     line_depth: usize,
     closers_wanted: Vec<char>,
@@ -329,6 +339,7 @@ impl Brackets {
         let line_from =
             floor_to_character(text, replaced.start.saturating_sub(SCAN_BYTES_MAX)).max(line_start);
         scanner.scan(&text.byte_slice(line_from..replaced.start).to_string());
+        let scanner_before = scanner.clone();
         scanner.scan(selected);
 
         let end = floor_to_character(text, replaced.end + SCAN_BYTES_MAX);
@@ -343,6 +354,7 @@ impl Brackets {
         // What lies beyond the scanned text is taken to be in balance.
         let closers_wanted = if end == text.len_bytes() { open } else { Vec::new() };
         Self {
+            scanner_before,
             scanner,
             line_depth,
             closers_wanted,

@@ -5,7 +5,7 @@ use syntax::{Insertion, Language, Limits, Tree};
 
 use crate::Context;
 use crate::lines::{indentation, is_blank};
-use crate::scan::Scanner;
+use crate::scan::{Scanner, Step};
 
 /// Errors that are looked at in a document that does not parse as it stands.
 const ERRORS_MAX: usize = 32;
@@ -20,6 +20,10 @@ pub struct Sketch {
     /// Where the cursor stands, or the item that is selected in the popup.
     start_bytes: usize,
     end_bytes: usize,
+    /// How brackets and quotes stand where the text begins.
+    scanner: Scanner,
+    /// Whether the text begins a line.
+    begins_line: bool,
     /// Whether the document parses as it stands.
     whole: bool,
 }
@@ -38,6 +42,8 @@ impl Sketch {
             limits,
             start_bytes: context.replaced.start,
             end_bytes: context.replaced.end,
+            scanner: context.scanner_before.clone(),
+            begins_line: context.replaced_begins_line(),
             whole: false,
         };
         sketch.whole = sketch.tree.is_whole() && sketch.stands(&sketch.text, sketch.end_bytes);
@@ -75,36 +81,60 @@ impl Sketch {
         Some(tree.is_whole() && self.stands(&text, self.start_bytes + inserted.len()))
     }
 
-    /// Whether the indentation of the line after the one at `at_bytes` fits the lines up to there, in a
-    /// language where it matters: its grammar does not mind.
-    fn stands(&self, text: &Rope, at_bytes: usize) -> bool {
+    /// Whether the indentation of the lines from the cursor's on, up to the first after `end_bytes`, is one that
+    /// the lines above allow, in a language where that matters: its grammar does not mind.
+    fn stands(&self, text: &Rope, end_bytes: usize) -> bool {
         if !self.language.indented {
             return true;
         }
-        let line = text.byte_to_line(at_bytes);
-        let mut below = text.lines_at(line + 1).map(|line| line.to_string());
-        let Some(next) = below.find(|line| !is_blank(line)) else {
-            return !self.opens_block(text, line);
-        };
-        let columns = indentation(&next);
-        let mut scanner = Scanner::new(self.language);
-        scanner.scan(&text.byte_slice(..text.line_to_byte(line)).to_string());
-        scanner.scan(&text.line(line).to_string());
-        if scanner.depth() > 0 || scanner.in_long_text() {
-            return true;
+        let first = text.byte_to_line(self.start_bytes);
+        let last = text.byte_to_line(end_bytes);
+        let mut scanner = self.scanner.clone();
+        for index in first..text.len_lines() {
+            let line = text.line(index).to_string();
+            let within = scanner.depth() > 0 || scanner.in_long_text();
+            let begins = index > first || self.begins_line;
+            let says = !is_blank(&line) && !self.is_comment(&line);
+            if begins && !within && says && !self.line_stands(text, index, &line) {
+                return false;
+            }
+            if index > last && says {
+                return true;
+            }
+            let from = if index == first {
+                self.start_bytes - text.line_to_byte(first)
+            } else {
+                0
+            };
+            scanner.scan(&line[from..]);
         }
-        let Some(last) = self.last_line(text, line) else {
+        // At the end of the document a header lacks its block.
+        let end = self.last_line(text, text.len_lines());
+        scanner.depth() > 0 || end.is_none_or(|line| !self.opens_block(&line))
+    }
+
+    /// Whether `line`, with the number `index`, belongs to one of the blocks that are open above it.
+    fn line_stands(&self, text: &Rope, index: usize, line: &str) -> bool {
+        let columns = indentation(line);
+        let Some(above) = self.last_line(text, index) else {
             return columns == 0;
         };
-        if self.opens_block(text, line) {
-            return columns > indentation(&last);
+        if above.trim_end().ends_with('\\') {
+            return true;
         }
-        // One of the blocks that are open: their columns fall from line to line upwards.
-        let mut open = indentation(&last);
+        if self.opens_block(&above) {
+            return columns > indentation(&above);
+        }
+        let mut scanner = Scanner::new(self.language);
+        scanner.scan(&above);
+        // The end of something longer is indented as its writer likes.
+        let ends_longer = !scanner.unmatched().is_empty() || scanner.in_long_text() || !is_statement(&above);
+        let mut open = indentation(&above);
         if columns >= open {
-            return columns == open || !is_statement(&last) || self.in_bracket(text, line);
+            return columns == open || ends_longer;
         }
-        for index in (0..line).rev() {
+        // The blocks that are open have fewer columns from line to line upwards.
+        for index in (0..index).rev() {
             let above = text.line(index).to_string();
             if !is_blank(&above) && indentation(&above) < open {
                 open = indentation(&above);
@@ -116,19 +146,9 @@ impl Sketch {
         columns == 0
     }
 
-    /// Whether the last line with text up to `line` is the end of something that began in an earlier line, so
-    /// that its own indentation says nothing.
-    fn in_bracket(&self, text: &Rope, line: usize) -> bool {
-        let Some(last) = self.last_line(text, line) else {
-            return false;
-        };
-        let mut scanner = Scanner::new(self.language);
-        scanner.scan(&last);
-        !scanner.unmatched().is_empty()
-    }
-
-    fn last_line(&self, text: &Rope, line: usize) -> Option<String> {
-        (0..=line)
+    /// The last line above the one with the number `index` that says something.
+    fn last_line(&self, text: &Rope, index: usize) -> Option<String> {
+        (0..index)
             .rev()
             .map(|index| text.line(index).to_string())
             .find(|line| !is_blank(line) && !self.is_comment(line))
@@ -142,16 +162,14 @@ impl Sketch {
             .any(|open| line.starts_with(open.as_str()))
     }
 
-    fn opens_block(&self, text: &Rope, line: usize) -> bool {
-        let Some(last) = self.last_line(text, line) else {
-            return false;
-        };
+    /// Whether the code of `line` ends with the mark before a block.
+    fn opens_block(&self, line: &str) -> bool {
         let mut scanner = Scanner::new(self.language);
         let mut tail = None;
-        let mut rest = last.as_str();
+        let mut rest = line;
         while !rest.is_empty() {
             let (bytes, step) = scanner.step(rest);
-            if step != crate::scan::Step::Quiet {
+            if step != Step::Quiet {
                 tail = rest[..bytes].chars().next_back();
             }
             rest = &rest[bytes..];
