@@ -20,7 +20,9 @@ pub struct Rules {
     pub blocks_max: usize,
     /// Positions that a block may lie before its place, at most.
     pub overlap_max: u32,
-    /// Positions that a block may lie behind its place, at most.
+    /// Positions that a block may lie behind its place, at most. A hole costs less than an overlap: what lies
+    /// behind it keeps its distances, only what lies before is further away. It is as large as two steps of a
+    /// window that follows the cursor.
     pub gap_max: u32,
     /// Tokens behind new text or a marker that are evaluated again before a moved block begins.
     pub renewed_tokens: usize,
@@ -32,7 +34,7 @@ impl Default for Rules {
             block_tokens_min: 16,
             blocks_max: 4,
             overlap_max: 64,
-            gap_max: 64,
+            gap_max: 512,
             renewed_tokens: 0,
         }
     }

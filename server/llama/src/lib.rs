@@ -27,6 +27,7 @@ pub mod load;
 pub mod metrics;
 pub mod options;
 pub mod output;
+mod pace;
 pub mod prompt;
 pub mod sampling;
 pub mod shelf;

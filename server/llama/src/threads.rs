@@ -22,7 +22,7 @@ const TRIAL_INTERVAL_MILLISECONDS: f64 = 250.0;
 /// Decodes that a trial takes; the first one, which wakes or parks threads, does not count.
 const TRIAL_DECODES: u32 = 3;
 /// Tokens of a prompt that a trial takes at most.
-const TRIAL_TOKENS: usize = 32;
+const TRIAL_TOKENS: usize = 16;
 /// Weight of the newest measurement.
 const NEWEST: f64 = 0.3;
 /// A change of speed by this factor means that the machine has changed.

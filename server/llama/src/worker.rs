@@ -12,17 +12,11 @@ use crate::ffi::context::{Context, Decoded};
 use crate::inbox::{Command, Inbox, Submission, Taken, Wait};
 use crate::job::{Job, Step};
 use crate::metrics::Counters;
+use crate::pace::Pace;
 use crate::prompt::Tokeniser;
 use crate::shelf::{PROMPTS_MAX, Shelf};
 use crate::slots::Wanted;
 use crate::threads::ThreadController;
-
-/// Tokens of a prompt that are evaluated at once. A decode stops between two operations of its graph, and
-/// an aborted chunk is evaluated again: shorter stops sooner and loses less when typing goes on, longer is a
-/// little faster.
-const CHUNK_TOKENS: usize = 64;
-/// The same where nobody waits: what a key interrupts is lost, so it must be little.
-const CHUNK_TOKENS_IDLE: usize = 32;
 
 /// How long nothing must come before what was evaluated is put on disk.
 const REST: Duration = Duration::from_secs(20);
@@ -36,6 +30,7 @@ pub(crate) struct Worker {
     cache: Cache,
     tokeniser: Tokeniser,
     threads: ThreadController,
+    pace: Pace,
     /// In order of arrival.
     jobs: Vec<Job>,
     batch: Batch,
@@ -92,6 +87,7 @@ impl Worker {
             inbox,
             counters,
             tokeniser,
+            pace: Pace::default(),
             threads: ThreadController::new(threads_max),
             jobs: Vec::new(),
             batch: Batch::new(batch_tokens),
@@ -215,6 +211,7 @@ impl Worker {
         match result {
             Ok(Decoded::Done) => {
                 self.threads.record(tokens, decision.threads, took);
+                self.pace.record(tokens, took);
                 self.counters.threads.set(u64::from(self.threads.current()));
                 self.unshelved = self.shelf.is_some();
                 self.digest(&parts, took);
@@ -318,10 +315,7 @@ impl Worker {
     fn fill(&mut self, lane: Lane) -> Vec<Part> {
         self.batch.clear();
         let mut parts = Vec::new();
-        let mut chunk = match lane {
-            Lane::Idle => CHUNK_TOKENS_IDLE,
-            Lane::Typing | Lane::Agent => CHUNK_TOKENS,
-        };
+        let mut chunk = self.pace.chunk_tokens(lane);
         for job in self.jobs.iter().filter(|job| job.lane == lane) {
             let Some(slot) = job.slot else { continue };
             let range = self.cache.open(slot, &job.tokens);

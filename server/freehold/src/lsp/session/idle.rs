@@ -22,8 +22,9 @@ const FRESHEN_AFTER: Duration = Duration::from_millis(1200);
 /// An editor opens several documents at once when it starts; the last one is looked at.
 const WARM_AFTER: Duration = Duration::from_millis(400);
 
-/// Only of a document of so many bytes the whole is in a prompt wherever the cursor is.
-const WARM_BYTES_MAX: usize = 8 * 1024;
+/// Only of a document of so many bytes most is in a prompt wherever the cursor is: where it will be is not
+/// known before the first question.
+const WARM_BYTES_MAX: usize = 3 * 1024;
 
 /// What is planned for a rest.
 #[derive(Debug, Default)]
