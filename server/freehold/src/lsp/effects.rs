@@ -12,8 +12,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::backend::{AttachFailure, Backend};
 use super::event::{Attached, Command, Effect, Event, Events, Task, Timer};
-use super::review_hands::ReviewHands;
 use super::prompt_view;
+use super::review_hands::ReviewHands;
 use super::status::Status;
 use super::suggest::suggest;
 

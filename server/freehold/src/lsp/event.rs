@@ -17,8 +17,8 @@ use super::generation::{GenerationId, Purpose};
 use super::options::Options;
 use super::review::{ReviewEffect, ReviewEvent};
 use super::status::Status;
-use crate::settings::CompletionSettings;
 use crate::review::Abilities;
+use crate::settings::CompletionSettings;
 
 /// One question about a place in a document: its number within this process.
 pub type RequestId = u64;

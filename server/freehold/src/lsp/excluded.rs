@@ -29,7 +29,9 @@ pub fn is_excluded(files: &dyn Files, uri: &str, folders: &[Folder], patterns: &
     } else {
         path
     };
-    let roots = folders.iter().map(|folder| PathBuf::from(uri::place(&folder.uri)));
+    let roots = folders
+        .iter()
+        .map(|folder| PathBuf::from(uri::place(&folder.uri)));
     let root = roots
         .filter(|root| path.starts_with(root))
         .min_by_key(|root| root.components().count());

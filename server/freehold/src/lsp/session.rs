@@ -29,9 +29,9 @@ use super::review::{ReviewEffect, Reviews, edit_of};
 use super::source::Source;
 use super::status::{Stage, Status};
 use super::trail::Trail;
+use crate::review::desk::{Client, Documents};
 use idle::Idle;
 use questions::{Open, Step};
-use crate::review::desk::{Client, Documents};
 
 /// Cells of notebooks come under this scheme, each as a document of its own without its neighbours.
 const NOTEBOOK_CELL: &str = "vscode-notebook-cell";

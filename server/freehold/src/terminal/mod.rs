@@ -15,6 +15,6 @@ mod suggestions;
 pub use bench::bench;
 pub use complete::complete;
 pub use doctor::doctor;
-pub use suggestions::suggestions;
 pub use eval::{Kind, eval};
 pub use review::{audit, checkpoints, decide, diff, go_back, propose};
+pub use suggestions::suggestions;

@@ -23,9 +23,9 @@ use crate::lsp::feedback::Judged;
 use crate::lsp::folders::Folder;
 use crate::lsp::serve_with;
 use crate::lsp::transport::Ended;
-use crate::settings::CompletionSettings;
 use crate::paths::Paths;
 use crate::review::Workspace;
+use crate::settings::CompletionSettings;
 
 /// So much fits between editor and server before one waits for the other.
 pub const PIPE_BYTES: usize = 1 << 20;
