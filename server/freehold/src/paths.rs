@@ -84,7 +84,6 @@ impl Paths {
     }
 
     /// Prompts that the engine process has evaluated, kept over a restart. They hold the user's code.
-    #[cfg(feature = "llama")]
     #[must_use]
     pub fn evaluated_prompts(&self) -> PathBuf {
         self.state.join("evaluated")

@@ -38,6 +38,8 @@ pub struct EngineSettings {
     pub threads: Option<u32>,
     /// Minutes without a request after which the engine process ends; 0: it never does.
     pub idle_minutes: u32,
+    /// Whether evaluated prompts are kept on disk.
+    pub keep_prompts: bool,
 }
 
 /// Settings of a server elsewhere.
@@ -94,6 +96,7 @@ struct GivenEngine {
     context_tokens: Option<u32>,
     threads: Option<u32>,
     idle_minutes: Option<u32>,
+    keep_prompts: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +129,7 @@ impl Given {
                 context_tokens: self.engine.context_tokens.unwrap_or(keys::CONTEXT_TOKENS),
                 threads: self.engine.threads,
                 idle_minutes: self.engine.idle_minutes.unwrap_or(keys::IDLE_MINUTES),
+                keep_prompts: self.engine.keep_prompts.unwrap_or(keys::KEEP_PROMPTS),
             },
             endpoint: endpoint.url.map(|url| EndpointSettings {
                 url,

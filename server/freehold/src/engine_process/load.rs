@@ -31,7 +31,21 @@ pub fn load_engine(
     let store = Store::new(files, paths);
     let installed = store.chosen(settings)?;
     store.verify(&installed)?;
+    if !settings.engine.keep_prompts {
+        erase_prompts(files, &paths.evaluated_prompts())?;
+    }
     load_model(&store, installed, settings, paths)
+}
+
+/// Erases what was kept of the user's prompts.
+fn erase_prompts(files: &dyn Files, folder: &Path) -> anyhow::Result<()> {
+    if !files.exists(folder) {
+        return Ok(());
+    }
+    for entry in files.list(folder)? {
+        files.remove_file(&folder.join(entry.name))?;
+    }
+    Ok(files.remove_folder(folder)?)
 }
 
 fn load_script(files: &dyn Files, file: &Path) -> anyhow::Result<Arc<dyn Engine>> {
@@ -58,7 +72,7 @@ fn load_model(
         fim,
         context_tokens: settings.engine.context_tokens,
         threads: settings.engine.threads,
-        kept_folder: Some(paths.evaluated_prompts()),
+        kept_folder: settings.engine.keep_prompts.then(|| paths.evaluated_prompts()),
         ..llama::LlamaOptions::new(installed.file)
     };
     Ok(Arc::new(llama::LlamaEngine::load(options)))
@@ -75,4 +89,22 @@ fn load_model(
         "this build of Freehold has no engine in it, so `{}` cannot be loaded; build it with the feature `llama`",
         installed.name
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use host::MemoryHost;
+
+    use super::*;
+
+    #[test]
+    fn prompts_that_shall_not_be_kept_are_erased() {
+        let host = MemoryHost::new();
+        let folder = Path::new("/state/evaluated");
+        erase_prompts(&host, folder).expect("nothing is there");
+        host.create_private_folder(folder).expect("made");
+        host.write_atomic(&folder.join("0.kv"), b"code").expect("written");
+        erase_prompts(&host, folder).expect("erased");
+        assert!(!host.exists(folder));
+    }
 }

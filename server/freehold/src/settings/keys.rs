@@ -4,6 +4,7 @@
 /// memory (12 MB with the 0.5B model, 28 MB with the 1.5B) whether used or not.
 pub(super) const CONTEXT_TOKENS: u32 = 8192;
 pub(super) const IDLE_MINUTES: u32 = 15;
+pub(super) const KEEP_PROMPTS: bool = true;
 pub(super) const AUTOMATIC: bool = true;
 pub(super) const PROMPT_TOKENS_MAX: u32 = 1536;
 pub(super) const SUGGESTION_TOKENS_MAX: u32 = 128;
@@ -81,6 +82,13 @@ pub const KEYS: &[Key] = &[
             default: Some(IDLE_MINUTES),
         },
         description: "After so many minutes without a request the engine process ends and frees its memory; the next request starts it again. 0 keeps it.",
+    },
+    Key {
+        name: "engine.keep_prompts",
+        shape: Shape::Flag {
+            default: KEEP_PROMPTS,
+        },
+        description: "Whether recent prompts, already evaluated, are kept in `evaluated/` of the state folder, so that the first suggestion after a restart is quick. They hold your code, 256 MiB at most, for you alone to read. If not, what was kept is erased when the engine process starts.",
     },
     Key {
         name: "endpoint.url",

@@ -46,6 +46,7 @@ fn what_is_set_replaces_the_default() {
                             2,
                         ),
                         idle_minutes: 0,
+                        keep_prompts: true,
                     },
                     endpoint: Some(
                         EndpointSettings {
@@ -219,6 +220,7 @@ fn the_table_names_every_setting_and_no_other() {
             context_tokens: Some(512),
             threads: Some(1),
             idle_minutes: Some(0),
+            keep_prompts: Some(false),
         },
         endpoint: GivenEndpoint {
             url: Some("u".to_owned()),
