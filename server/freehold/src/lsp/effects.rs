@@ -79,9 +79,9 @@ impl Hands {
             Effect::Configure => {
                 let backend = Arc::clone(&self.backend);
                 self.tasks.spawn(async move {
-                    if let Ok(configuration) = blocking(move || backend.configuration()).await {
-                        events.push(Event::Configured(Box::new(configuration)));
-                    }
+                    let configuration = blocking(move || backend.configuration()).await;
+                    let configuration = configuration.unwrap_or_default();
+                    events.push(Event::Configured(Box::new(configuration)));
                 });
             }
             Effect::Examine { uri, folders } => {

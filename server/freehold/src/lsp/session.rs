@@ -42,6 +42,8 @@ pub struct Session {
     folders: Vec<Folder>,
     options: Options,
     configuration: Arc<Configuration>,
+    /// Whether the user's own settings were read: before, nothing goes to the engine.
+    configured: bool,
     documents: HashMap<String, OpenDocument>,
     /// How often a document was opened or changed: the larger the number, the more recent.
     touches: u64,
@@ -99,6 +101,7 @@ impl Session {
             folders: Vec::new(),
             options: Options::default(),
             configuration: Arc::default(),
+            configured: false,
             documents: HashMap::new(),
             touches: 0,
             open: BTreeMap::new(),
@@ -170,7 +173,7 @@ impl Session {
             Event::TimePassed(timer) => self.time_passed(timer, now, effects),
             Event::Streamed { id, piece, lines } => self.streamed(id, &piece, lines, now, effects),
             Event::Generated { id, outcome } => self.generated(id, outcome, now, effects),
-            Event::Configured(configuration) => self.configure(*configuration, effects),
+            Event::Configured(configuration) => self.configure(*configuration, now, effects),
             Event::Examined { uri, excluded } => self.examined(&uri, excluded, now, effects),
             Event::EngineAttached(attached) => self.attach(attached, now, effects),
             Event::EngineChanged { state, model } => {

@@ -97,12 +97,19 @@ impl Session {
     }
 
     /// Takes in the user's own settings.
-    pub(super) fn configure(&mut self, configuration: Configuration, effects: &mut Vec<Effect>) {
+    pub(super) fn configure(
+        &mut self,
+        configuration: Configuration,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
         let excludes = configuration.completion.exclude != self.configuration.completion.exclude;
         self.configuration = Arc::new(configuration);
+        self.configured = true;
         if excludes {
             self.examine_all(effects);
         }
+        self.proceed_waiting(now, effects);
     }
 
     /// Has it looked up whether the document `uri` is kept from the model.

@@ -109,7 +109,7 @@ impl Session {
     fn has_leisure(&self) -> bool {
         let mut generations = self.generations.values();
         let busy = generations.any(|generation| generation.purpose == Purpose::Ask);
-        !busy && matches!(self.source, Source::Found(_))
+        !busy && self.configured && matches!(self.source, Source::Found(_))
     }
 
     /// Has the session woken when something that is planned is due; to be called after every event.

@@ -38,7 +38,7 @@ pub struct Open {
 pub enum Step {
     /// Waits whether the user types on.
     Pause,
-    /// Waits for the engine to be found, or for its document to be examined.
+    /// Waits for the engine to be found, for the settings to be read, or for its document to be examined.
     Source,
     /// Is being worked on.
     Work,
@@ -203,12 +203,19 @@ impl Session {
             return;
         };
         match self.documents.get(&open.uri).map(|document| document.excluded) {
-            Some(Some(false)) => {}
+            Some(Some(false)) if self.configured => {}
+            Some(Some(false)) => {
+                open.step = Step::Source;
+                return;
+            }
             Some(None) => {
                 open.step = Step::Source;
                 return;
             }
             Some(Some(true)) | None => return self.end(id, effects),
+        }
+        if open.trigger == Trigger::Automatic && !self.configuration.completion.automatic {
+            return self.end(id, effects);
         }
         match &self.source {
             Source::Found(_) => self.begin(id, now, effects),
