@@ -1,12 +1,9 @@
 //! What is wrong with a suggestion that was shown, given what was typed instead. Pure.
 
-use super::screen::common;
+use ropey::Rope;
+use syntax::{Limits, Tree};
 
-/// Whether a text parses, as far as somebody can tell.
-pub trait Syntax {
-    /// Whether `text` in `language` (as LSP names it) parses; nothing if nobody can tell.
-    fn parses(&self, language: &str, text: &str) -> Option<bool>;
-}
+use super::screen::common;
 
 /// The place at which something was shown.
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +30,12 @@ pub struct Verdict {
 }
 
 /// Judges `shown` at `place`.
-pub fn judge(shown: &str, place: &Place<'_>, syntax: &dyn Syntax) -> Verdict {
+pub fn judge(shown: &str, place: &Place<'_>) -> Verdict {
     let right = common(shown, place.wanted);
-    let parsed = syntax.parses(place.language, &[place.before, place.after].concat());
+    let parsed = parses(place.language, &[place.before, place.after].concat());
     let breaks = (parsed == Some(true)).then(|| {
         let with = [place.before, shown, place.after].concat();
-        syntax.parses(place.language, &with) == Some(false)
+        parses(place.language, &with) == Some(false)
     });
     Verdict {
         wrong_characters: shown[right..].chars().count(),
@@ -68,14 +65,14 @@ fn repeats(shown: &str, after: &str) -> bool {
         || !balanced(shown))
 }
 
-/// Tells by brackets alone: a text whose brackets do not pair does not parse.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Brackets;
-
-impl Syntax for Brackets {
-    fn parses(&self, _language: &str, text: &str) -> Option<bool> {
-        Some(balanced(text))
-    }
+/// Whether `text` in `language` (as LSP names it) parses; nothing if nobody can tell.
+fn parses(language: &str, text: &str) -> Option<bool> {
+    let tree = Tree::parse(
+        syntax::language(language),
+        &Rope::from_str(text),
+        &Limits::default(),
+    )?;
+    Some(tree.is_whole())
 }
 
 /// Whether the brackets in `text` pair, strings of one line and comments to the end of a line left out.
@@ -128,27 +125,40 @@ mod tests {
             after,
             wanted,
         };
-        let verdict = judge(shown, &place, &Brackets);
+        let verdict = judge(shown, &place);
         (verdict.wrong_characters, verdict.repeats, verdict.breaks)
     }
 
     #[test]
     fn suggestions_are_judged() {
         let cases = [
-            ("foo(bar)", "f(", ")\n", "foo(bar)", (0, false, Some(false))),
-            ("foo(bar)", "f(", ")\n", "foo(baz)", (2, false, Some(false))),
-            ("foo)", "f(", ")\n", "foo", (1, true, Some(true))),
+            (
+                "foo(bar)",
+                "fn a() { f(",
+                "); }\n",
+                "foo(bar)",
+                (0, false, Some(false)),
+            ),
+            (
+                "foo(bar)",
+                "fn a() { f(",
+                "); }\n",
+                "foo(baz)",
+                (2, false, Some(false)),
+            ),
+            ("foo)", "fn a() { f(", "); }\n", "foo", (1, false, Some(true))),
             (
                 "return 1;",
-                "",
+                "fn a() {\n",
                 "\n    return 1;\n}\n",
                 "let a = 2;",
-                (9, true, None),
+                (9, true, Some(false)),
             ),
             ("x = {", "", "\n", "x = 1", (1, false, Some(true))),
             ("a\n}", "fn a() {\n", "\n}\n", "a", (2, true, Some(true))),
             ("if b {\n}", "fn a() {\n", "\n}\n", "a", (8, false, Some(false))),
-            ("\"a(\"", "f(", ")", "\"a(\"", (0, false, Some(false))),
+            ("\"a(\"", "fn a() { f(", ") }", "\"a(\"", (0, false, Some(false))),
+            ("b", "fn a( {", "}", "b", (0, false, None)),
         ];
         for (shown, before, after, wanted, expected) in cases {
             assert_eq!(verdict(shown, before, after, wanted), expected, "{shown:?}");

@@ -34,7 +34,6 @@ use crate::paths::Paths;
 use crate::settings;
 use agent::Agent;
 use freehold_side::{Freehold, FreeholdOptions};
-use judge::Brackets;
 use peer_side::{Peer, PeerOptions};
 use play::{Played, play};
 use report::BesideAgent;
@@ -225,8 +224,7 @@ impl Bench<'_> {
     }
 
     fn one(&self, index: usize, trace: &Trace, side: &mut dyn Side, who: &str) -> anyhow::Result<Played> {
-        let played = play(trace, side, self.host, &Brackets)
-            .with_context(|| format!("cannot play `{}`", trace.name))?;
+        let played = play(trace, side, self.host).with_context(|| format!("cannot play `{}`", trace.name))?;
         eprintln!(
             "{}/{} {} {who}: {:.1} s, {} keys, {} suggestions, {} of {} characters taken",
             index + 1,

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use host::Clock;
 
 use super::chance::Chance;
-use super::judge::{Place, Syntax, Verdict, judge};
+use super::judge::{Place, Verdict, judge};
 use super::screen::Screen;
 use super::side::{Answer, Served, Side};
 use super::trace::Trace;
@@ -69,12 +69,7 @@ pub struct Shown {
 ///
 /// # Errors
 /// When the side is gone.
-pub fn play(
-    trace: &Trace,
-    side: &mut dyn Side,
-    clock: &dyn Clock,
-    syntax: &dyn Syntax,
-) -> anyhow::Result<Played> {
+pub fn play(trace: &Trace, side: &mut dyn Side, clock: &dyn Clock) -> anyhow::Result<Played> {
     let begun = clock.monotonic();
     side.open(trace)?;
     let mut desk = Desk {
@@ -90,7 +85,6 @@ pub fn play(
         },
         side,
         clock,
-        syntax,
     };
     let mut next_key = desk.next_key();
     while let Some(key_at) = next_key {
@@ -131,7 +125,6 @@ struct Desk<'a> {
     played: Played,
     side: &'a mut dyn Side,
     clock: &'a dyn Clock,
-    syntax: &'a dyn Syntax,
 }
 
 impl Desk<'_> {
@@ -244,7 +237,7 @@ impl Desk<'_> {
             after,
             wanted: &wanted,
         };
-        let verdict = judge(text, &place, self.syntax);
+        let verdict = judge(text, &place);
         self.played.shown.push(Shown { new_bytes, verdict });
     }
 }
