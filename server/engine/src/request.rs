@@ -75,7 +75,8 @@ pub struct Sampling {
     pub top_p: f32,
     /// Only tokens with at least this share of the most likely one's probability; 0 considers all.
     pub min_p: f32,
-    /// Seed of the random choice; the same request with the same seed gives the same text.
+    /// Seed of the random choice; the same request with the same seed gives the same text, but for roundings
+    /// that depend on what an engine did before.
     pub seed: u32,
     /// Begins with the so many-th best first token instead of the best: 0 the usual one, 1 the first
     /// alternative, and so on. For alternatives to cycle through, each different from its first token on.

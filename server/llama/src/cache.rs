@@ -54,11 +54,15 @@ impl Cache {
     pub fn new(context: Context, slots: u32, rules: Rules) -> Self {
         let parts = context.model().keeps_every_position();
         let all = context.sizes().sequences;
-        // What lies behind its place takes positions that no token has, and there are models for which the
-        // last position is the last. Where positions are more than one number, nothing can be moved.
+        // What lies behind its place takes positions that no token has, and no position may lie beyond those
+        // that the model was trained for. Where positions are more than one number, nothing can be moved.
         let gaps = rules.gap_max as usize * rules.blocks_max;
+        let positions = context
+            .sizes()
+            .context_tokens
+            .max(context.model().context_tokens_trained()) as usize;
         let moved_tokens_max = if parts && context.can_shift() {
-            (context.sizes().context_tokens as usize).saturating_sub(gaps)
+            positions.saturating_sub(gaps)
         } else {
             0
         };

@@ -74,6 +74,14 @@ pub fn shared() -> Option<Shared> {
     })
 }
 
+/// An engine that nobody has used; `None` when there is no model to test with.
+pub fn alone() -> Option<LlamaEngine> {
+    Some(LlamaEngine::load(LlamaOptions {
+        context_tokens: CONTEXT_TOKENS,
+        ..LlamaOptions::new(model_file()?)
+    }))
+}
+
 /// A greedy request for at most `tokens_max` tokens after `text`.
 pub fn request(text: &str, tokens_max: u32) -> Request {
     Request {

@@ -4,7 +4,7 @@ use engine::{Engine, Failure, Sampling, Segment, StopReason};
 use llama::ffi::vocabulary::{TokenKind, Vocabulary};
 use llama::prompt::Tokeniser;
 
-use crate::{CONTEXT_TOKENS, complete, request, shared};
+use crate::{CONTEXT_TOKENS, alone, complete, request, shared};
 
 fn tokeniser() -> Option<Tokeniser> {
     Some(Tokeniser::new(Vocabulary::new(crate::ffi::model()?)))
@@ -211,7 +211,9 @@ fn log_probabilities_are_those_of_the_model() {
 
 #[test]
 fn the_same_seed_gives_the_same_text() {
-    let Some(engine) = shared() else { return };
+    // Where a cache that others have used puts the tokens decides in which order llama.cpp adds up, and so the
+    // last digits, which chance can hang on.
+    let Some(engine) = alone() else { return };
     let with = |seed| {
         let mut request = request("Once upon a time", 24);
         request.sampling = Sampling {
