@@ -20,10 +20,11 @@ pub struct Rules {
     pub blocks_max: usize,
     /// Positions that a block may lie before its place, at most.
     pub overlap_max: u32,
-    /// Positions that a block may lie behind its place, at most. A hole costs less than an overlap: what lies
-    /// behind it keeps its distances, only what lies before is further away. It is as large as two steps of a
-    /// window that follows the cursor.
+    /// Positions that a block may lie behind its place, at most.
     pub gap_max: u32,
+    /// The same for a block with nothing before it but the prompt's head: when a window that follows the
+    /// cursor has moved on, all that is left of it keeps its distances.
+    pub slide_max: u32,
     /// Tokens behind new text or a marker that are evaluated again before a moved block begins.
     pub renewed_tokens: usize,
 }
@@ -34,11 +35,15 @@ impl Default for Rules {
             block_tokens_min: 16,
             blocks_max: 4,
             overlap_max: 64,
-            gap_max: 512,
+            gap_max: 64,
+            slide_max: 512,
             renewed_tokens: 0,
         }
     }
 }
+
+/// Tokens that stand before the text of every prompt at most: a repository's name, a path, markers.
+const HEAD_TOKENS_MAX: usize = 32;
 
 /// Tokens that lie together in the cache, one for each position from `start` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +201,11 @@ impl<'a> Search<'a> {
         let minimum = self.rules.block_tokens_min.max(1);
         let window = self.prompt.get(next..next + minimum)?;
         let place = self.position + count(next - self.at);
+        let behind_max = if next <= HEAD_TOKENS_MAX {
+            self.rules.gap_max.max(self.rules.slide_max)
+        } else {
+            self.rules.gap_max
+        };
         let candidates = index.get(window)?.iter().filter_map(|&(number, offset)| {
             let span = &self.spans[number];
             let length = span.tokens[offset..]
@@ -207,7 +217,7 @@ impl<'a> Search<'a> {
             let (before, behind) = (place.saturating_sub(start), start.saturating_sub(place));
             let fits = length >= minimum + renewed
                 && before <= self.rules.overlap_max
-                && behind <= self.rules.gap_max
+                && behind <= behind_max
                 // Behind its end the next position is free, and it begins behind all that was taken before.
                 && start + count(length) > place + count(renewed)
                 && self.is_unused(number, offset);
@@ -249,6 +259,7 @@ mod tests {
         blocks_max: 4,
         overlap_max: 6,
         gap_max: 6,
+        slide_max: 0,
         renewed_tokens: 0,
     };
 
@@ -262,13 +273,13 @@ mod tests {
     }
 
     /// The prompt, with what is taken over in brackets, by where it lies against its place.
-    fn show(old: &str, new: &str) -> String {
+    fn show(old: &str, new: &str, rules: &Rules) -> String {
         let (old, wanted) = (tokens(old), tokens(new));
         let span = Span {
             start: 0,
             tokens: &old,
         };
-        let blocks = find(&[span], &wanted, wanted.len() - 1, &is_special, &RULES);
+        let blocks = find(&[span], &wanted, wanted.len() - 1, &is_special, rules);
         let mut text = String::new();
         let mut at = 0;
         for block in &blocks {
@@ -306,8 +317,19 @@ mod tests {
             ("PabcSdefyM", "PabcwSdefdefM", "[Pabc+0]wS[def-1]defM"),
         ];
         for (old, new, expected) in cases {
-            assert_eq!(show(old, new), expected, "{old} to {new}");
+            assert_eq!(show(old, new, &RULES), expected, "{old} to {new}");
         }
+    }
+
+    #[test]
+    fn a_window_that_moved_on_leaves_a_wide_hole_behind_the_head() {
+        let (old, new) = ("PabcdefghijSklmM", "PhijSklmM");
+        let sliding = Rules {
+            slide_max: 12,
+            ..RULES
+        };
+        assert_eq!(show(old, new, &sliding), "[P+0][hij+7]S[klm+7]M");
+        assert_eq!(show(old, new, &RULES), "[P+0]hijSklmM");
     }
 
     /// What a cache does with a plan: what every position of a slot's own sequence then holds, in the order

@@ -56,7 +56,7 @@ impl Cache {
         let all = context.sizes().sequences;
         // What lies behind its place takes positions that no token has, and no position may lie beyond those
         // that the model was trained for. Where positions are more than one number, nothing can be moved.
-        let gaps = rules.gap_max as usize * rules.blocks_max;
+        let gaps = rules.gap_max as usize * rules.blocks_max + rules.slide_max as usize;
         let positions = context
             .sizes()
             .context_tokens

@@ -368,6 +368,7 @@ mod tests {
         blocks_max: 4,
         overlap_max: 8,
         gap_max: 8,
+        slide_max: 0,
         renewed_tokens: 0,
     };
 

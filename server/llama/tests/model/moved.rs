@@ -356,6 +356,7 @@ fn figures_of_other_rules() {
         let rules = Rules {
             overlap_max: positions,
             gap_max: positions,
+            slide_max: 0,
             ..Rules::default()
         };
         run(&sessions, rules).show(&format!("off their place by at most {positions}"));
