@@ -6,6 +6,7 @@ use crate::decide::{floor_to_character, is_place};
 use crate::scan::{Scanner, opener};
 use crate::secrets::{HIDDEN, is_secret_file, secrets};
 use crate::surroundings::{LeftOut, Omission, Origin, Part, Surroundings, related};
+use crate::window::line_within;
 use crate::{Document, Selected, lines};
 use syntax::{Language, language};
 
@@ -13,9 +14,8 @@ use syntax::{Language, language};
 /// about seventy-five lines of ordinary code.
 const PREFIX_TOKENS_MAX: u32 = 768;
 
-/// Tokens after the cursor. They are evaluated anew for every key, so they are the dear ones; what
-/// guides the model are the next lines, and these hold about twenty.
-const SUFFIX_TOKENS_MAX: u32 = 192;
+/// Tokens after the cursor. What guides the model are the next lines, and these hold about thirteen.
+const SUFFIX_TOKENS_MAX: u32 = 128;
 
 /// Tokens of other files. They stand before all else and change seldom, so they are evaluated once and cached;
 /// on two cores 512 more take a small model some two seconds, which a pause hides.
@@ -27,10 +27,6 @@ const OTHER_TOKENS: u32 = 256;
 /// Bytes of source code to a token: 3.2 to 3.7 for code with the vocabularies of Qwen and StarCoder; the
 /// lower bound, so that the budget holds.
 const BYTES_PER_TOKEN: usize = 3;
-
-/// The window's start moves in steps of this share of the text before the cursor, so that it stays where
-/// it is, and the engine's cache with it, for many keys and lines.
-const WINDOW_STEP_SHARE: usize = 4;
 
 /// So much text around the cursor is scanned for open brackets: about a millisecond's work.
 const SCAN_BYTES_MAX: usize = 256 * 1024;
@@ -76,16 +72,23 @@ impl Budget {
         }
     }
 
-    fn prefix_bytes_max(self) -> usize {
-        self.prefix_tokens_max as usize * BYTES_PER_TOKEN
+    /// About how many bytes of source code `tokens` tokens are; rather less.
+    pub(crate) fn bytes(tokens: u32) -> usize {
+        tokens as usize * BYTES_PER_TOKEN
+    }
+
+    pub(crate) fn prefix_bytes_max(self) -> usize {
+        Self::bytes(self.prefix_tokens_max)
     }
 
     fn context_bytes_max(self) -> usize {
-        self.context_tokens_max as usize * BYTES_PER_TOKEN
+        Self::bytes(self.context_tokens_max)
     }
 
-    fn suffix_bytes_max(self) -> usize {
-        self.suffix_tokens_max as usize * BYTES_PER_TOKEN
+    /// Bytes of text after the cursor, at most.
+    #[must_use]
+    pub fn suffix_bytes_max(self) -> usize {
+        Self::bytes(self.suffix_tokens_max)
     }
 }
 
@@ -211,7 +214,15 @@ pub fn gather(
         .map(|selected| plain_lines(&selected.text))
         .unwrap_or_default();
 
-    let start = window_start(text, replaced.start, budget.prefix_bytes_max());
+    let bytes_max = budget.prefix_bytes_max();
+    let start = match surroundings.window_start {
+        Some(start)
+            if is_place(text, start) && start <= replaced.start && replaced.start - start <= bytes_max =>
+        {
+            start
+        }
+        _ => line_within(text, replaced.start, bytes_max),
+    };
     let end = window_end(text, replaced.end, budget.suffix_bytes_max());
     let mut prefix = plain_lines(&text.byte_slice(start..replaced.start).to_string());
     prefix.push_str(&selected);
@@ -274,34 +285,6 @@ fn shown_of_document(document: &Document, prefix: &str, suffix: &str) -> Option<
         at = range.end;
     }
     Some((before, after))
-}
-
-/// Where the window begins: at the start of a line, at a place that hardly moves with the cursor.
-fn window_start(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
-    if cursor <= bytes_max {
-        return 0;
-    }
-    let earliest = cursor - bytes_max;
-    let step = (bytes_max / WINDOW_STEP_SHARE).max(1);
-    let stable = earliest.next_multiple_of(step).min(cursor);
-    // At or after the stable place, so that the budget holds.
-    let before = floor_to_character(text, stable);
-    let at = if before == stable {
-        before
-    } else {
-        text.char_to_byte(text.byte_to_char(stable) + 1)
-    };
-    let line = text.byte_to_line(at);
-    if text.line_to_byte(line) == at {
-        return at;
-    }
-    let next_line = text.line_to_byte(line + 1);
-    // A line longer than a step is cut: less than half of the window would be left.
-    if next_line <= at + step && next_line <= cursor {
-        next_line
-    } else {
-        at
-    }
 }
 
 /// Where the window ends: at the end of a line if there is one within reach.

@@ -21,6 +21,7 @@ mod scan;
 mod seam;
 mod secrets;
 mod surroundings;
+mod window;
 
 use std::ops::Range;
 
@@ -31,6 +32,7 @@ pub use gather::{Budget, Context, gather};
 pub use render::{Asking, render, render_with};
 pub use secrets::is_secret_file;
 pub use surroundings::{LeftOut, Neighbour, Omission, Origin, Part, Place, RecentEdit, Surroundings};
+pub use window::{wide_window_start, window_start};
 
 /// A text that is open in an editor, as far as a suggestion depends on it.
 #[derive(Debug, Clone, Copy)]

@@ -44,6 +44,9 @@ pub struct Surroundings {
     pub places: Vec<Place>,
     /// What the user changed recently, the most recent first.
     pub edits: Vec<RecentEdit>,
+    /// Where the text before the cursor shall begin, in bytes ([`crate::window_start`]); else, and where that is
+    /// more than the budget holds, as early as this allows.
+    pub window_start: Option<usize>,
 }
 
 /// Another open document. What was found in it is kept: so keep it too, and clone it, until its text changes.

@@ -161,20 +161,6 @@ fn a_window_keeps_to_its_budget_and_to_whole_lines() {
 }
 
 #[test]
-fn the_start_of_a_window_stays_where_it_is_while_a_line_is_typed() {
-    let text = numbered(1000);
-    let mut starts = 0;
-    let mut last = None;
-    // As many keys as ten lines have.
-    for offset_bytes in 10_000..10_210 {
-        let (prefix, _) = window(&text, offset_bytes);
-        let start = offset_bytes - prefix.len();
-        starts += usize::from(last.replace(start) != Some(start));
-    }
-    assert!(starts <= 3, "the start moved {starts} times in 210 keys");
-}
-
-#[test]
 fn a_window_is_cut_between_characters_where_there_are_no_lines() {
     let text = "ä".repeat(5000);
     let (prefix, suffix) = window(&text, 5001);

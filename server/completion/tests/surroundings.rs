@@ -47,6 +47,7 @@ fn surroundings() -> Surroundings {
             before: "A = 1\n".to_owned(),
             after: "AMOUNT = 1\n".to_owned(),
         }],
+        window_start: None,
     }
 }
 

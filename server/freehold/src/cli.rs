@@ -396,4 +396,7 @@ pub struct ReplayArguments {
     /// Write the figures to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write every key, request and suggestion to this file, a line each
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
 }

@@ -182,8 +182,8 @@ pub struct Stream {
     text: String,
 }
 
-/// So many characters may be typed before the first of them is known and still be waited for: the work on the
-/// prompt serves the next request too, so waiting costs a token, and one in two or three keys agrees.
+/// So many characters may be typed beyond what has come and still be waited for: what has come agreed with what
+/// was typed, so the rest may too.
 const TYPED_AHEAD_MAX: usize = 3;
 
 impl Stream {
@@ -206,13 +206,15 @@ impl Stream {
     pub fn agrees(&self, around: &Around) -> bool {
         // Models repeat the indentation before the cursor, and the finisher drops it.
         let texts = [self.text.as_str(), self.text.trim_start_matches([' ', '\t'])];
-        let bytes_max = self.text.len() + 4 * TYPED_AHEAD_MAX;
+        // Of a text that has not begun nothing is known, and the next request can use the work on its prompt.
+        let ahead_max = if self.text.is_empty() { 0 } else { TYPED_AHEAD_MAX };
+        let bytes_max = self.text.len() + 4 * ahead_max;
         let agrees = around.typed_since(&self.near, bytes_max).any(|typed| {
             texts.iter().any(|text| {
                 text.starts_with(typed)
                     || typed
                         .strip_prefix(text)
-                        .is_some_and(|ahead| ahead.chars().count() <= TYPED_AHEAD_MAX)
+                        .is_some_and(|ahead| ahead.chars().count() <= ahead_max)
             })
         });
         agrees && around.inserted_after(&self.near, "").is_some()
@@ -356,8 +358,9 @@ mod tests {
         let made = "let x = |\n";
         let cases = [
             ("", "let x = |\n", true),
-            ("", "let x = foo|\n", true),
-            ("", "let x = food|\n", false),
+            ("", "let x = f|\n", false),
+            ("f", "let x = food|\n", true),
+            ("f", "let x = foods|\n", false),
             ("foo(", "let x = fo|\n", true),
             ("foo(", "let x = foo(|)\n", true),
             ("foo(", "let x = foo(a|)\n", true),

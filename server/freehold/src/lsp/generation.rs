@@ -34,6 +34,8 @@ pub struct Generation {
     pub around: Around,
     /// Where the cursor was, in bytes.
     pub offset: usize,
+    /// Where the text before the cursor begins that the model is shown, in bytes.
+    pub window_start: usize,
     /// What was selected in the popup.
     pub selected: Option<Selected>,
     /// What has come so far.
@@ -42,8 +44,8 @@ pub struct Generation {
     pub lines: Option<Suggestion>,
     /// Who waits for it.
     pub questions: Vec<RequestId>,
-    /// Since when nobody does; some time later it is stopped.
-    pub orphan_since: Option<Duration>,
+    /// If nobody does, when it is stopped.
+    pub grace_until: Option<Duration>,
     /// Whether its beginning is shown, so that its end is wanted although nobody waits.
     pub shown: bool,
     /// When the engine was asked.

@@ -34,6 +34,7 @@ mod review_line;
 mod review_report;
 mod review_view;
 mod scopes;
+mod seen;
 mod session;
 mod source;
 mod status;

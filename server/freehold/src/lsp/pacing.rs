@@ -21,6 +21,12 @@ const WAIT_MIN: Duration = Duration::from_millis(25);
 /// … and no longer than what still feels immediate once the model's own time is added.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
+/// An editor that asks by itself does so within this time after a key.
+const ASKED_WITHIN: Duration = Duration::from_millis(150);
+
+/// Answers by which the engine is judged.
+const ANSWERS: usize = 5;
+
 /// Rejections in a row that are nothing unusual.
 const REJECTIONS_USUAL: u32 = 2;
 
@@ -35,8 +41,12 @@ const REJECTIONS_COUNTED_MAX: u32 = 4;
 pub struct Pacing {
     last_key: Option<Duration>,
     gap: Duration,
-    /// From a request to its first text.
-    answer: Option<Duration>,
+    /// From a request to its first text, the last few.
+    answers: [Option<Duration>; ANSWERS],
+    /// When the editor asked last by itself.
+    asked: Option<Duration>,
+    /// Whether it does that soon after every key.
+    is_asked_after_keys: bool,
 }
 
 impl Default for Pacing {
@@ -44,7 +54,9 @@ impl Default for Pacing {
         Self {
             last_key: None,
             gap: GAP_AT_FIRST,
-            answer: None,
+            answers: [None; ANSWERS],
+            asked: None,
+            is_asked_after_keys: false,
         }
     }
 }
@@ -52,6 +64,12 @@ impl Default for Pacing {
 impl Pacing {
     /// The user typed at `now`.
     pub fn typed(&mut self, now: Duration) {
+        if let Some(last_key) = self.last_key
+            && now.saturating_sub(last_key) > ASKED_WITHIN
+            && self.asked.is_none_or(|asked| asked < last_key)
+        {
+            self.is_asked_after_keys = false;
+        }
         if let Some(last_key) = self.last_key.replace(now) {
             let gap = now.saturating_sub(last_key);
             if gap < BURST_GAP_MAX {
@@ -61,9 +79,43 @@ impl Pacing {
         }
     }
 
+    /// The editor asked by itself at `now`.
+    pub fn asked(&mut self, now: Duration) {
+        self.asked = Some(now);
+        if self
+            .last_key
+            .is_some_and(|key| now.saturating_sub(key) <= ASKED_WITHIN)
+        {
+            self.is_asked_after_keys = true;
+        }
+    }
+
+    /// Whether the editor asks soon after every key, as far as one can see.
+    #[must_use]
+    pub fn is_asked_after_keys(&self) -> bool {
+        self.is_asked_after_keys
+    }
+
     /// The engine gave its first text so long after it was asked.
     pub fn answered(&mut self, time: Duration) {
-        self.answer = Some(self.answer.map_or(time, |answer| (answer * 3 + time) / 4));
+        self.answers.rotate_right(1);
+        self.answers[0] = Some(time);
+    }
+
+    /// Whether the engine usually answers before the next key, as far as is known.
+    fn is_in_time(&self) -> bool {
+        // The median: what must be read anew after a jump takes long, and says nothing of the next key.
+        let mut known: Vec<Duration> = self.answers.iter().flatten().copied().collect();
+        known.sort();
+        known
+            .get(known.len() / 2)
+            .is_some_and(|answer| *answer < self.gap)
+    }
+
+    /// Whether a request need not wait for more keys, after so many rejections in a row.
+    #[must_use]
+    pub fn is_immediate(&self, rejections: u32) -> bool {
+        rejections <= REJECTIONS_USUAL && self.is_in_time()
     }
 
     /// When the user typed last.
@@ -78,8 +130,7 @@ impl Pacing {
         let Some(last_key) = self.last_key else {
             return Duration::ZERO;
         };
-        let in_time = self.answer.is_some_and(|answer| answer < self.gap);
-        let wait = if in_time {
+        let wait = if self.is_in_time() {
             WAIT_MIN
         } else {
             (self.gap * 5 / 4).clamp(WAIT_MIN, WAIT_MAX)

@@ -4,6 +4,7 @@
 //! event and says what to do. So edits are applied the moment they come, whatever else is going on.
 
 mod asides;
+mod foreseeing;
 mod generating;
 mod idle;
 mod questions;
@@ -26,6 +27,7 @@ use super::known::Known;
 use super::options::Options;
 use super::pacing::Pacing;
 use super::review::{ReviewEffect, Reviews, edit_of};
+use super::seen::Seen;
 use super::source::Source;
 use super::status::{Stage, Status};
 use super::trail::Trail;
@@ -84,6 +86,7 @@ struct OpenDocument {
     /// Whether the user keeps it from the model; nothing until that was looked up.
     excluded: Option<bool>,
     known: Known,
+    seen: Seen,
     /// The document as others are shown it.
     neighbour: Neighbour,
     /// Where the last question was about, in bytes.
@@ -217,6 +220,7 @@ impl Session {
             whole,
             excluded: None,
             known: Known::default(),
+            seen: Seen::default(),
             last_offset: 0,
             touched: self.touches,
             questions: Vec::new(),
@@ -255,6 +259,7 @@ impl Session {
         };
         open.touched = self.touches;
         let mut cursors: Vec<usize> = Vec::new();
+        let mut cursor = None;
         let mut inserted = 0;
         let follows = self.reviews.follows(uri);
         for change in changes {
@@ -271,13 +276,18 @@ impl Session {
                 self.reviews
                     .edited(uri, edit.as_ref(), open.document.text(), effects);
             }
+            if ends.is_none() {
+                open.seen = Seen::default();
+            }
             if let Some((start, end)) = ends {
                 let first = before.byte_to_line(start);
                 let replaced = before.byte_to_line(end) - first + 1;
                 let lines = change.text.matches('\n').count() + 1;
                 self.trail
                     .changed(uri, &before, open.document.text(), first, replaced, lines);
+                open.seen.edited(start..end, change.text.len());
                 cursors = cursors_after(start, &change.text);
+                cursor = foreseeing::cursor_after(changes).map(|cursor| start + cursor);
                 inserted += change.text.chars().count();
             }
         }
@@ -299,6 +309,9 @@ impl Session {
         self.follow_shown(uri, &cursors, inserted, now, effects);
         self.stop_disagreeing(uri, &cursors, effects);
         self.idle.key();
+        if let Some(cursor) = cursor {
+            self.foresee(uri, cursor, now, effects);
+        }
         if follows {
             self.reviews.settle(uri, &Buffers(&self.documents), effects);
         }

@@ -158,7 +158,8 @@ impl Session {
     }
 
     /// What the model is shown besides the document `uri`: never what the user keeps from it.
-    pub(super) fn surroundings(&self, uri: &str) -> Surroundings {
+    /// `window_start` says where the prompt begins.
+    pub(super) fn surroundings(&self, uri: &str, window_start: Option<usize>) -> Surroundings {
         let visible = |open: &OpenDocument| open.whole && open.excluded == Some(false);
         let paths: HashMap<&str, &OpenDocument> = self
             .documents
@@ -193,6 +194,7 @@ impl Session {
             documents: documents.collect(),
             places: places.collect(),
             edits: edits.collect(),
+            window_start,
         }
     }
 
@@ -224,19 +226,21 @@ impl Session {
             );
         };
         let text = open.document.text().clone();
+        let offset = text::offset(&text, position, self.encoding);
+        let window_start = open.seen.start_for(&text, offset);
         let job = Job {
             id: 0,
             purpose: Purpose::Ask,
             rank: 0,
             engine: Arc::clone(&found.engine),
-            offset: text::offset(&text, position, self.encoding),
+            offset,
             text,
             path: Arc::clone(&open.path),
             language: Arc::clone(&open.language),
             workspace: Arc::clone(&open.workspace),
             trigger: Trigger::Invoked,
             selected: None,
-            surroundings: self.surroundings(uri),
+            surroundings: self.surroundings(uri, Some(window_start)),
             configuration: Arc::clone(&self.configuration),
         };
         effects.push(Effect::ShowPrompt {

@@ -13,9 +13,11 @@ use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
 use crate::lsp::source::Source;
 
-/// For so long a generation that nobody waits for goes on: editors cancel at every key and ask again some
-/// 20 to 100 ms later.
-const GRACE: Duration = Duration::from_millis(250);
+/// For so long a generation that nobody waits for goes on after a key: editors ask again some 20 to 50 ms later.
+const GRACE_AFTER_KEY: Duration = Duration::from_millis(100);
+
+/// The same when no key was hit: the cursor went elsewhere, or the editor asks the same again at once.
+const GRACE: Duration = Duration::from_millis(15);
 
 /// Who has waited for so long is shown the lines that are whole; the rest is there by the time these are read.
 const LINES_PATIENCE: Duration = Duration::from_millis(250);
@@ -30,6 +32,18 @@ pub(super) struct Wanted {
     pub around: Around,
     pub trigger: Trigger,
     pub selected: Option<completion::Selected>,
+    pub window: Window,
+}
+
+/// How much of the text before the cursor the model is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Window {
+    /// As much as it has read already, or a little.
+    Near,
+    /// What it has read already.
+    Kept,
+    /// As much as possible.
+    Wide,
 }
 
 impl Session {
@@ -68,6 +82,7 @@ impl Session {
                         around: around.clone(),
                         trigger,
                         selected: selected.clone(),
+                        window: Window::Near,
                     };
                     self.generate(wanted, now, effects)
                 }
@@ -103,6 +118,11 @@ impl Session {
             Arc::clone(&document.workspace),
         );
         let selected = wanted.selected.clone();
+        let window_start = match wanted.window {
+            Window::Near => document.seen.start_for(&wanted.text, wanted.offset),
+            Window::Kept => document.seen.start_or_for(&wanted.text, wanted.offset),
+            Window::Wide => document.seen.widest_start_for(&wanted.text, wanted.offset),
+        };
         self.generations_begun += 1;
         let id = self.generations_begun;
         effects.push(Effect::Generate(Box::new(Job {
@@ -117,7 +137,7 @@ impl Session {
             offset: wanted.offset,
             trigger: wanted.trigger,
             selected: wanted.selected,
-            surroundings: self.surroundings(&wanted.uri),
+            surroundings: self.surroundings(&wanted.uri, Some(window_start)),
             configuration: Arc::clone(&self.configuration),
         })));
         let generation = Generation {
@@ -127,19 +147,28 @@ impl Session {
             stream: Stream::new(&wanted.around),
             around: wanted.around,
             offset: wanted.offset,
+            window_start,
             selected,
             lines: None,
             questions: Vec::new(),
-            orphan_since: None,
+            grace_until: None,
             shown: false,
             started: now,
             has_begun: false,
         };
         if wanted.purpose == Purpose::Ask {
             self.plan_freshening(&generation.uri);
+            self.show_window(&generation);
         }
         self.generations.insert(id, generation);
         Some(id)
+    }
+
+    /// Remembers what the model was shown for `generation`.
+    fn show_window(&mut self, generation: &Generation) {
+        if let Some(document) = self.documents.get_mut(&generation.uri) {
+            document.seen.show(generation.window_start, generation.offset);
+        }
     }
 
     fn attach_question(&mut self, question: RequestId, generation: GenerationId) {
@@ -308,7 +337,13 @@ impl Session {
                 self.learn(id, None, now);
                 true
             }
-            Outcome::Warmed | Outcome::Silent | Outcome::CannotInfill | Outcome::Failed(_) => false,
+            Outcome::Warmed => {
+                if let Some(generation) = self.generations.remove(&id) {
+                    self.show_window(&generation);
+                }
+                return;
+            }
+            Outcome::Silent | Outcome::CannotInfill | Outcome::Failed(_) => false,
         };
         let Some(generation) = self.generations.remove(&id) else {
             return;
@@ -343,28 +378,38 @@ impl Session {
 
     /// Gives those a time that nobody waits for any more; to be called after every event.
     pub(super) fn let_go(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let grace = self.grace(now);
         for (id, generation) in &mut self.generations {
             let orphan =
                 generation.purpose == Purpose::Ask && generation.questions.is_empty() && !generation.shown;
             if !orphan {
-                generation.orphan_since = None;
-            } else if generation.orphan_since.is_none() {
-                generation.orphan_since = Some(now);
+                generation.grace_until = None;
+            } else if generation.grace_until.is_none() {
+                generation.grace_until = Some(now + grace);
                 effects.push(Effect::Wait {
                     timer: Timer::Grace(*id),
-                    duration: GRACE,
+                    duration: grace,
                 });
             }
         }
     }
 
+    /// How long somebody may come yet for what nobody waits for.
+    fn grace(&self, now: Duration) -> Duration {
+        let key = self.pacing.last_key().map(|key| now.saturating_sub(key));
+        match key.and_then(|since| GRACE_AFTER_KEY.checked_sub(since)) {
+            Some(rest) => rest.max(GRACE),
+            None => GRACE,
+        }
+    }
+
     /// The time of one that nobody waited for is over, unless somebody came.
     pub(super) fn grace_ended(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
-        let since = self
+        let orphan = self
             .generations
             .get(&id)
-            .and_then(|generation| generation.orphan_since);
-        if since.is_some_and(|since| now.saturating_sub(since) >= GRACE) {
+            .filter(|generation| generation.grace_until.is_some_and(|until| until <= now));
+        if orphan.is_some() {
             self.stop_generation(id, effects);
         }
     }

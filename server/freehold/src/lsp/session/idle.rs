@@ -5,7 +5,7 @@ use std::time::Duration;
 use completion::{Decision, Trigger};
 
 use super::Session;
-use super::generating::Wanted;
+use super::generating::{Wanted, Window};
 use super::questions::Open;
 use crate::lsp::around::Around;
 use crate::lsp::event::{Effect, Timer};
@@ -18,6 +18,9 @@ const PREFETCH_AFTER: Duration = Duration::from_millis(250);
 
 /// Who has not typed for so long is thinking, and the prompt can be made exact.
 const FRESHEN_AFTER: Duration = Duration::from_millis(1200);
+
+/// Who rests for so long looks around before going on, and the model may read more of what stands before.
+const WIDEN_AFTER: Duration = Duration::from_millis(4000);
 
 /// An editor opens several documents at once when it starts; the last one is looked at.
 const WARM_AFTER: Duration = Duration::from_millis(400);
@@ -32,6 +35,8 @@ pub struct Idle {
     prefetch: Option<Prefetch>,
     /// The document whose prompt was put together from moved parts.
     fresh: Option<String>,
+    /// The document whose window is small.
+    narrow: Option<String>,
     /// The document that was opened last, and when it is warmed.
     warm: Option<(String, Duration)>,
     /// When the next timer goes off.
@@ -61,9 +66,13 @@ impl Idle {
             .fresh
             .as_ref()
             .map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
+        let narrow = self
+            .narrow
+            .as_ref()
+            .map(|_| last_key.unwrap_or(now) + WIDEN_AFTER);
         let warm = self.warm.as_ref().map(|(_, due)| *due);
         let prefetch = self.prefetch.as_ref().map(|prefetch| prefetch.due);
-        let Some(due) = [fresh, warm, prefetch].into_iter().flatten().min() else {
+        let Some(due) = [fresh, narrow, warm, prefetch].into_iter().flatten().min() else {
             return;
         };
         if self.armed.is_none_or(|armed| due < armed) {
@@ -95,9 +104,10 @@ impl Session {
         });
     }
 
-    /// Plans that the prompt of the document `uri` is made exact when the user rests.
+    /// Plans that the prompt of the document `uri` is made exact when the user rests, and then wide.
     pub(super) fn plan_freshening(&mut self, uri: &str) {
         self.idle.fresh = Some(uri.to_owned());
+        self.idle.narrow = Some(uri.to_owned());
     }
 
     /// Plans that the document `uri`, just opened, is put into the engine's cache.
@@ -137,13 +147,16 @@ impl Session {
         {
             self.prefetch(&prefetch, now, effects);
         }
-        let rested = self
-            .pacing
-            .last_key()
-            .is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
-        if rested && let Some(uri) = self.idle.fresh.take() {
+        let last_key = self.pacing.last_key();
+        let rested = |time| last_key.is_none_or(|last_key| due(last_key + time));
+        let (fresh, wide) = (rested(FRESHEN_AFTER), rested(WIDEN_AFTER));
+        if wide && let Some(uri) = self.idle.narrow.take() {
             let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
-            self.warm(&uri, offset, now, effects);
+            self.warm(&uri, offset, Window::Wide, now, effects);
+        }
+        if fresh && let Some(uri) = self.idle.fresh.take() {
+            let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
+            self.warm(&uri, offset, Window::Kept, now, effects);
         }
         if self.idle.warm.as_ref().is_some_and(|(_, at)| due(*at))
             && let Some((uri, _)) = self.idle.warm.take()
@@ -153,7 +166,7 @@ impl Session {
                 .get(&uri)
                 .map_or(0, |open| open.document.text().len_bytes());
             if length <= WARM_BYTES_MAX {
-                self.warm(&uri, length, now, effects);
+                self.warm(&uri, length, Window::Wide, now, effects);
             }
         }
     }
@@ -191,12 +204,13 @@ impl Session {
             around,
             trigger: Trigger::Automatic,
             selected: None,
+            window: Window::Near,
         };
         self.generate(wanted, now, effects);
     }
 
     /// Has the prompt at `offset` of the document `uri` evaluated from its start.
-    fn warm(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
+    fn warm(&mut self, uri: &str, offset: usize, window: Window, now: Duration, effects: &mut Vec<Effect>) {
         let Some(open) = self.documents.get(uri) else {
             return;
         };
@@ -213,6 +227,7 @@ impl Session {
             text,
             trigger: Trigger::Automatic,
             selected: None,
+            window,
         };
         self.generate(wanted, now, effects);
     }

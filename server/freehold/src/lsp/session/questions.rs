@@ -48,11 +48,13 @@ impl Session {
     /// Takes in a question: answers it with what is known, joins what is on its way, or sets out.
     pub(super) fn ask(&mut self, question: Question, now: Duration, effects: &mut Vec<Effect>) {
         let trigger = question.trigger;
-        let quiet = trigger == Trigger::Automatic
-            && (self.snoozed_until.is_some() || !self.configuration.completion.automatic);
-        let wanted = self.documents.get(&question.uri).is_some_and(|open| {
-            !quiet && open.whole && open.excluded != Some(true) && self.options.allow(&open.language)
-        });
+        if trigger == Trigger::Automatic {
+            self.pacing.asked(now);
+        }
+        let wanted = match trigger {
+            Trigger::Automatic => self.offers_unasked(&question.uri),
+            Trigger::Invoked => self.offers(&question.uri),
+        };
         if !wanted {
             effects.push(Effect::Answer(question.answer, Vec::new()));
             return;
@@ -95,6 +97,18 @@ impl Session {
                 duration: pause,
             });
         }
+    }
+
+    /// Whether the document `uri` has suggestions.
+    fn offers(&self, uri: &str) -> bool {
+        self.documents.get(uri).is_some_and(|open| {
+            open.whole && open.excluded != Some(true) && self.options.allow(&open.language)
+        })
+    }
+
+    /// Whether it has them without being asked.
+    pub(super) fn offers_unasked(&self, uri: &str) -> bool {
+        self.snoozed_until.is_none() && self.configuration.completion.automatic && self.offers(uri)
     }
 
     fn understand(&self, question: Question, now: Duration) -> Option<Open> {

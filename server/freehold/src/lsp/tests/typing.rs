@@ -188,20 +188,18 @@ async fn what_does_not_fit_what_follows_is_not_served() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_agrees_joins_what_is_on_its_way() {
-    for (tokens, hold_before) in [(["a", " + b;"], 1), (["a", " + b;"], 0)] {
-        let mut user = Typist::new(DOCUMENT, holding(&tokens, hold_before), plain()).await;
-        let first = user.send_question().await;
-        user.desk.until_open_requests(1).await;
-        user.settle().await;
-        user.insert("a").await;
-        assert_eq!(user.take(first).await, (None, 1));
-        let second = user.send_question().await;
-        user.settle().await;
-        user.desk.engine.release();
-        assert_eq!(user.take(second).await, some(" + b;", 1));
-        assert_eq!(user.cancelled(), 0);
-        user.leave().await;
-    }
+    let mut user = Typist::new(DOCUMENT, holding(&["a", " + b;"], 1), plain()).await;
+    let first = user.send_question().await;
+    user.desk.until_open_requests(1).await;
+    user.settle().await;
+    user.insert("a").await;
+    assert_eq!(user.take(first).await, (None, 1));
+    let second = user.send_question().await;
+    user.settle().await;
+    user.desk.engine.release();
+    assert_eq!(user.take(second).await, some(" + b;", 1));
+    assert_eq!(user.cancelled(), 0);
+    user.leave().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,21 +216,52 @@ async fn a_key_that_disagrees_stops_what_is_on_its_way_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_turns_out_to_disagree_goes_to_the_engine_by_itself() {
+async fn a_key_before_anything_has_come_stops_the_work_and_the_next_question_sets_out_anew() {
     let mut user = Typist::new(DOCUMENT, holding(&["a", " + b;"], 0), plain()).await;
     let first = user.send_question().await;
     user.desk.until_open_requests(1).await;
-    user.insert("x").await;
+    user.insert("a").await;
     assert_eq!(user.take(first).await, (None, 1));
+    user.desk.until_open_requests(0).await;
+    assert_eq!(user.cancelled(), 1);
     let second = user.send_question().await;
-    user.settle().await;
-    assert_eq!(user.desk.asked().len(), 1);
-    user.desk.engine.release();
-    while user.desk.asked().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    user.desk.until_open_requests(1).await;
     user.desk.engine.release();
     assert_eq!(user.take(second).await, some("a + b;", 2));
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_editor_asks_after_every_key_is_worked_on_before_it_asks() {
+    let reply = |when: &str, text: &str| Reply {
+        when: when.to_owned(),
+        tokens: vec![text.to_owned()],
+        ..Reply::default()
+    };
+    let script = Script {
+        description: description(),
+        reply: vec![reply("= x<", "yz;"), reply("", "a + b;")],
+    };
+    let mut user = Typist::new(DOCUMENT, script, plain()).await;
+    // An editor that does not ask after its keys is not foreseen.
+    user.insert("b").await;
+    user.settle().await;
+    assert_eq!(user.desk.asked().len(), 0);
+    user.delete(1).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    user.insert("x").await;
+    user.settle().await;
+    assert_eq!(user.desk.asked().len(), 2);
+    assert_eq!(user.ask().await, some("yz;", 2));
+    // It stopped asking: one more is foreseen, and no further one.
+    for asked in [3, 3, 3] {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        user.insert("q").await;
+        user.settle().await;
+        assert_eq!(user.desk.asked().len(), asked);
+    }
     user.leave().await;
 }
 

@@ -4,6 +4,7 @@
 
 mod agent;
 mod chance;
+mod events;
 mod figures;
 mod freehold_side;
 mod judge;
@@ -87,6 +88,7 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<String> {
     let mut bench = Bench {
         host: host.as_ref(),
         traces: &traces,
+        events: String::new(),
     };
     let (ours, theirs) = bench.both(&mut freehold, peer.as_mut())?;
     drop(peer);
@@ -96,6 +98,9 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<String> {
     };
     let beside = agent.as_ref().map(|busy| beside(&ours, busy));
     let rows = report::rows(&ours, theirs.as_ref(), beside);
+    if let Some(file) = &arguments.events {
+        host.write_atomic(file, bench.events.as_bytes())?;
+    }
     if let Some(file) = &arguments.json {
         let value = json!({
             "model": name,
@@ -173,6 +178,8 @@ fn model(
 struct Bench<'a> {
     host: &'a dyn Host,
     traces: &'a [Trace],
+    /// What happened, a line for each event.
+    events: String,
 }
 
 impl Bench<'_> {
@@ -187,7 +194,8 @@ impl Bench<'_> {
             peer.as_ref().map(|peer| peer.compute_seconds()).transpose()?,
         ];
         let mut played: [Vec<Played>; 2] = [Vec::new(), Vec::new()];
-        for (index, trace) in self.traces.iter().enumerate() {
+        let traces = self.traces;
+        for (index, trace) in traces.iter().enumerate() {
             for turn in [index % 2, 1 - index % 2] {
                 let side: &mut dyn Side = match (turn, peer.as_deref_mut()) {
                     (0, _) => freehold,
@@ -216,15 +224,17 @@ impl Bench<'_> {
     /// Plays the first `count` traces through Freehold while an agent generates.
     fn beside_agent(&mut self, freehold: &mut Freehold, count: usize) -> anyhow::Result<Tally> {
         let _agent = Agent::start(freehold.paths().engine_socket())?;
-        let traces = self.traces.iter().take(count).enumerate();
+        let traces = self.traces;
+        let traces = traces.iter().take(count).enumerate();
         let played: Result<Vec<Played>, _> = traces
             .map(|(index, trace)| self.one(index, trace, freehold, "beside the agent"))
             .collect();
         Ok(Tally::of(&played?, 0.0))
     }
 
-    fn one(&self, index: usize, trace: &Trace, side: &mut dyn Side, who: &str) -> anyhow::Result<Played> {
+    fn one(&mut self, index: usize, trace: &Trace, side: &mut dyn Side, who: &str) -> anyhow::Result<Played> {
         let played = play(trace, side, self.host).with_context(|| format!("cannot play `{}`", trace.name))?;
+        self.events += &events::lines(who, &played);
         eprintln!(
             "{}/{} {} {who}: {:.1} s, {} keys, {} suggestions, {} of {} characters taken",
             index + 1,

@@ -59,6 +59,10 @@ pub struct Key {
 /// Something that was shown.
 #[derive(Debug, Clone)]
 pub struct Shown {
+    /// When it came onto the screen.
+    pub at: Duration,
+    /// Its text.
+    pub text: String,
     /// Bytes of it that had not been on the screen before.
     pub new_bytes: usize,
     /// What is wrong with it.
@@ -238,7 +242,12 @@ impl Desk<'_> {
             wanted: &wanted,
         };
         let verdict = judge(text, &place);
-        self.played.shown.push(Shown { new_bytes, verdict });
+        self.played.shown.push(Shown {
+            at: answer.at,
+            text: text.to_owned(),
+            new_bytes,
+            verdict,
+        });
     }
 }
 

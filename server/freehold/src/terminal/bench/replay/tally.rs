@@ -261,6 +261,8 @@ mod tests {
             taken_characters: 30,
             taken: [1, 0, 1],
             shown: vec![Shown {
+                at: MS(650),
+                text: "d".repeat(60),
                 new_bytes: 60,
                 verdict: Verdict {
                     wrong_characters: 5,

@@ -1,0 +1,84 @@
+//! What the model was shown of a document last, followed through the user's edits.
+
+use std::ops::Range;
+
+use completion::{Budget, wide_window_start, window_start};
+use ropey::Rope;
+
+/// What the model was shown of a document last, in bytes of the document as it stands now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen(Option<Range<usize>>);
+
+impl Seen {
+    /// Where the next prompt for `cursor` begins.
+    #[must_use]
+    pub fn start_for(&self, text: &Rope, cursor: usize) -> usize {
+        window_start(text, cursor, self.0.as_ref(), &Budget::default())
+    }
+
+    /// Where the last prompt began; what fits `cursor` if there was none.
+    #[must_use]
+    pub fn start_or_for(&self, text: &Rope, cursor: usize) -> usize {
+        match &self.0 {
+            Some(seen) if seen.start <= cursor => seen.start,
+            _ => self.start_for(text, cursor),
+        }
+    }
+
+    /// Where a prompt for `cursor` begins that shows as much as possible, and all that the last one did.
+    #[must_use]
+    pub fn widest_start_for(&self, text: &Rope, cursor: usize) -> usize {
+        let kept = self.start_or_for(text, cursor);
+        kept.min(wide_window_start(text, cursor, &Budget::default()))
+    }
+
+    /// The model is shown the text from `start` on, for a suggestion at `cursor`.
+    pub fn show(&mut self, start: usize, cursor: usize) {
+        let end = cursor + Budget::default().suffix_bytes_max();
+        self.0 = Some(match &self.0 {
+            Some(seen) if seen.start == start => start..end.max(seen.end),
+            _ => start..end,
+        });
+    }
+
+    /// `inserted` bytes took the place of the bytes in `replaced`.
+    pub fn edited(&mut self, replaced: Range<usize>, inserted: usize) {
+        let Some(seen) = &mut self.0 else { return };
+        let moved = |at: usize| at - replaced.len() + inserted;
+        if replaced.end <= seen.start {
+            *seen = moved(seen.start)..moved(seen.end);
+        } else if replaced.start < seen.start {
+            self.0 = None;
+        } else if replaced.end <= seen.end {
+            seen.end = moved(seen.end);
+        } else if replaced.start < seen.end {
+            seen.end = replaced.start;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_follows_the_text_that_was_shown() {
+        let cases = [
+            // Before, at the start, within, at the end, beyond.
+            (10..20, 5, Some(95..195)),
+            (90..100, 0, Some(90..190)),
+            (100..100, 3, Some(103..203)),
+            (150..160, 20, Some(100..210)),
+            (190..260, 3, Some(100..190)),
+            (200..200, 3, Some(100..203)),
+            (300..310, 3, Some(100..200)),
+            // What it began with is not there any more.
+            (90..110, 20, None),
+        ];
+        for (replaced, inserted, expected) in cases {
+            let mut seen = Seen(Some(100..200));
+            seen.edited(replaced.clone(), inserted);
+            assert_eq!(seen, Seen(expected), "{replaced:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The question that follows a key, worked on before the editor asks it: editors ask some 25 ms after a key, and
+//! who types waits for each of them.
+
+use std::time::Duration;
+
+use completion::{Decision, Trigger};
+use text::Change;
+
+use super::Session;
+use super::generating::{Wanted, Window};
+use crate::lsp::around::Around;
+use crate::lsp::event::Effect;
+use crate::lsp::generation::Purpose;
+use crate::lsp::source::Source;
+
+/// A change of more bytes is no key; what comes after it is not foreseen.
+const KEY_BYTES_MAX: usize = 256;
+
+/// What editors insert as one: the cursor stands within.
+const PAIRS: [&str; 6] = ["()", "[]", "{}", "\"\"", "''", "``"];
+
+/// Where the cursor stands, in bytes from where the inserted text begins, if `changes` are one key.
+pub(super) fn cursor_after(changes: &[Change]) -> Option<usize> {
+    let [change] = changes else { return None };
+    change.range?;
+    let text = change.text.as_str();
+    if text.len() > KEY_BYTES_MAX {
+        return None;
+    }
+    Some(if PAIRS.contains(&text) { 1 } else { text.len() })
+}
+
+impl Session {
+    /// Sets out for what the editor will ask with the cursor at `offset` of the document `uri`, if it asks after
+    /// every key and nothing else has to be waited for.
+    pub(super) fn foresee(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
+        let at_once =
+            self.pacing.is_asked_after_keys() && self.pacing.is_immediate(self.rejections.in_a_row());
+        let ready = self.configured && matches!(self.source, Source::Found(_));
+        if !at_once || !ready || !self.offers_unasked(uri) {
+            return;
+        }
+        let Some(open) = self
+            .documents
+            .get(uri)
+            .filter(|open| open.excluded == Some(false))
+        else {
+            return;
+        };
+        let text = open.document.text().clone();
+        let around = Around::of(&text, offset, None);
+        let decision = completion::decide(&open.described(), offset, Trigger::Automatic, None);
+        let mut running = self.generations.values();
+        let joins = running
+            .any(|generation| generation.uri == uri && generation.rank == 0 && generation.agrees(&around));
+        if joins || matches!(decision, Decision::Silent(_)) {
+            return;
+        }
+        let found = self.known(uri, &around, now);
+        if !found.hits.is_empty() || found.ranks.contains(&0) {
+            return;
+        }
+        // The place after a suggestion and a warm prompt can wait.
+        self.stop_generations(effects, |generation| generation.purpose != Purpose::Ask);
+        let wanted = Wanted {
+            uri: uri.to_owned(),
+            purpose: Purpose::Ask,
+            rank: 0,
+            text,
+            offset,
+            around,
+            trigger: Trigger::Automatic,
+            selected: None,
+            window: Window::Near,
+        };
+        self.generate(wanted, now, effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use text::{Position, Range};
+
+    use super::*;
+
+    #[test]
+    fn one_key_leaves_the_cursor_behind_what_it_inserts_or_within_a_pair() {
+        let at = Position {
+            line: 0,
+            character: 0,
+        };
+        let change = |text: &str| Change {
+            range: Some(Range { start: at, end: at }),
+            text: text.to_owned(),
+        };
+        let long = "x".repeat(1000);
+        let cases = [
+            (vec![change("a")], Some(1)),
+            (vec![change("\n    ")], Some(5)),
+            (vec![change("")], Some(0)),
+            (vec![change("()")], Some(1)),
+            (vec![change("fn a()")], Some(6)),
+            (vec![change(&long)], None),
+            (vec![change("a"), change("a")], None),
+            (
+                vec![Change {
+                    range: None,
+                    text: "a".to_owned(),
+                }],
+                None,
+            ),
+        ];
+        for (changes, expected) in cases {
+            assert_eq!(cursor_after(&changes), expected, "{changes:?}");
+        }
+    }
+}
