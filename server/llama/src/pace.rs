@@ -14,6 +14,8 @@ const CHUNK_TOKENS_MIN: usize = 16;
 const CHUNK_TOKENS_MAX: usize = 128;
 /// The same for who does not type: no key takes the work back, it only waits for the chunk's next operation.
 const CHUNK_TOKENS_AGENT: usize = 128;
+/// The same for what is read whatever is typed: no key stops it, a cursor that goes elsewhere does.
+const CHUNK_TOKENS_READ: usize = 64;
 /// The weight of the newest measurement.
 const NEWEST: f64 = 0.25;
 
@@ -24,11 +26,14 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Tokens to evaluate at once for `lane`.
+    /// Tokens to evaluate at once for `lane`, for a request that `only_evaluates` or one that generates.
     #[must_use]
-    pub fn chunk_tokens(&self, lane: Lane) -> usize {
+    pub fn chunk_tokens(&self, lane: Lane, only_evaluates: bool) -> usize {
         if lane == Lane::Agent {
             return CHUNK_TOKENS_AGENT;
+        }
+        if lane == Lane::Typing && only_evaluates {
+            return CHUNK_TOKENS_READ;
         }
         let fitting = self
             .token_milliseconds
@@ -57,7 +62,7 @@ mod tests {
     fn chunk(tokens: usize, milliseconds: f64) -> usize {
         let mut pace = Pace::default();
         (0..100).for_each(|_| pace.record(tokens, milliseconds));
-        pace.chunk_tokens(Lane::Typing)
+        pace.chunk_tokens(Lane::Typing, false)
     }
 
     #[test]
@@ -69,7 +74,7 @@ mod tests {
 
     #[test]
     fn short_batches_and_nonsense_teach_nothing() {
-        assert_eq!(chunk(1, 30.0), Pace::default().chunk_tokens(Lane::Typing));
+        assert_eq!(chunk(1, 30.0), Pace::default().chunk_tokens(Lane::Typing, false));
         assert_eq!(chunk(64, f64::NAN), CHUNK_TOKENS_MIN);
         assert_eq!(chunk(64, 0.0), CHUNK_TOKENS_MIN);
     }

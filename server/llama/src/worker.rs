@@ -315,7 +315,12 @@ impl Worker {
     fn fill(&mut self, lane: Lane) -> Vec<Part> {
         self.batch.clear();
         let mut parts = Vec::new();
-        let mut chunk = self.pace.chunk_tokens(lane);
+        let only_evaluates = self
+            .jobs
+            .iter()
+            .filter(|job| job.lane == lane)
+            .all(Job::only_evaluates);
+        let mut chunk = self.pace.chunk_tokens(lane, only_evaluates);
         for job in self.jobs.iter().filter(|job| job.lane == lane) {
             let Some(slot) = job.slot else { continue };
             let range = self.cache.open(slot, &job.tokens);

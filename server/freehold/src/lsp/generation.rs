@@ -17,6 +17,9 @@ pub enum Purpose {
     Ask,
     /// The suggestion after the one that is shown, should that be accepted.
     Prefetch,
+    /// What the model has not read yet of the place where a suggestion is wanted: that is needed whatever is
+    /// typed there meanwhile, so no key stops it.
+    Read,
     /// Nothing but a prompt in the engine's cache, evaluated from its start.
     Warm,
 }
@@ -71,7 +74,7 @@ impl Generation {
     pub fn agrees(&self, around: &Around) -> bool {
         match self.purpose {
             Purpose::Ask | Purpose::Prefetch => self.stream.agrees(around),
-            Purpose::Warm => false,
+            Purpose::Read | Purpose::Warm => false,
         }
     }
 }

@@ -16,19 +16,28 @@ impl Seen {
         window_start(text, cursor, self.0.as_ref(), &Budget::default())
     }
 
-    /// Where the last prompt began; what fits `cursor` if there was none.
+    /// How many bytes of the next prompt for `cursor` the model was not shown.
     #[must_use]
-    pub fn start_or_for(&self, text: &Rope, cursor: usize) -> usize {
+    pub fn unread_bytes(&self, text: &Rope, cursor: usize) -> usize {
+        let start = self.start_for(text, cursor);
+        let end = (cursor + Budget::default().suffix_bytes_max()).min(text.len_bytes());
         match &self.0 {
-            Some(seen) if seen.start <= cursor => seen.start,
-            _ => self.start_for(text, cursor),
+            Some(seen) if seen.start <= start && start < seen.end => end.saturating_sub(seen.end),
+            _ => end - start,
         }
+    }
+
+    /// Whether a prompt that begins at `start`, for a cursor at `offset`, serves one at `cursor` too.
+    #[must_use]
+    pub fn serves(text: &Rope, start: usize, offset: usize, cursor: usize) -> bool {
+        let read = start..offset + Budget::default().suffix_bytes_max();
+        window_start(text, cursor, Some(&read), &Budget::default()) == start
     }
 
     /// Where a prompt for `cursor` begins that shows as much as possible, and all that the last one did.
     #[must_use]
     pub fn widest_start_for(&self, text: &Rope, cursor: usize) -> usize {
-        let kept = self.start_or_for(text, cursor);
+        let kept = self.start_for(text, cursor);
         kept.min(wide_window_start(text, cursor, &Budget::default()))
     }
 

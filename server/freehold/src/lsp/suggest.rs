@@ -86,7 +86,7 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
         }
     }
     drop(ticket);
-    if purpose == Purpose::Warm {
+    if matches!(purpose, Purpose::Read | Purpose::Warm) {
         return Outcome::Warmed;
     }
     match finisher.finish_scored(trigger) {
@@ -153,7 +153,7 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     let context = completion::gather(&document, job.offset, selected, &job.surroundings, &budget);
     let asking = Asking {
         reuse: match job.purpose {
-            Purpose::Ask | Purpose::Prefetch => Reuse::Moved,
+            Purpose::Ask | Purpose::Prefetch | Purpose::Read => Reuse::Moved,
             Purpose::Warm => Reuse::Exact,
         },
         first_token_rank: job.rank,
@@ -162,6 +162,7 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     request.tokens_max = request.tokens_max.min(settings.suggestion_tokens_max);
     match job.purpose {
         Purpose::Ask => {}
+        Purpose::Read => request.tokens_max = 0,
         Purpose::Prefetch => {
             request.lane = Lane::Idle;
             request.tokens_max = request.tokens_max.min(PREFETCH_TOKENS_MAX);

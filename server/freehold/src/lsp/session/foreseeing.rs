@@ -53,7 +53,7 @@ impl Session {
         let mut running = self.generations.values();
         let joins = running
             .any(|generation| generation.uri == uri && generation.rank == 0 && generation.agrees(&around));
-        if joins || matches!(decision, Decision::Silent(_)) {
+        if joins || self.reading(uri, offset).is_some() || matches!(decision, Decision::Silent(_)) {
             return;
         }
         let found = self.known(uri, &around, now);
@@ -62,6 +62,10 @@ impl Session {
         }
         // The place after a suggestion and a warm prompt can wait.
         self.stop_generations(effects, |generation| generation.purpose != Purpose::Ask);
+        if self.is_unread(uri, offset) {
+            self.start_reading(uri, around, offset, now, effects);
+            return;
+        }
         let wanted = Wanted {
             uri: uri.to_owned(),
             purpose: Purpose::Ask,

@@ -11,6 +11,7 @@ use super::questions::Step;
 use crate::lsp::around::{Around, Offer, Stream};
 use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
+use crate::lsp::seen::Seen;
 use crate::lsp::source::Source;
 
 /// For so long a generation that nobody waits for goes on after a key: editors ask again some 20 to 50 ms later.
@@ -18,6 +19,9 @@ const GRACE_AFTER_KEY: Duration = Duration::from_millis(100);
 
 /// The same when no key was hit: the cursor went elsewhere, or the editor asks the same again at once.
 const GRACE: Duration = Duration::from_millis(15);
+
+/// So much new text is read before anything is asked: sixty tokens or so, a quarter of a second on two cores.
+const UNREAD_BYTES_MAX: usize = 192;
 
 /// Who has waited for so long is shown the lines that are whole; the rest is there by the time these are read.
 const LINES_PATIENCE: Duration = Duration::from_millis(250);
@@ -40,8 +44,6 @@ pub(super) struct Wanted {
 pub(super) enum Window {
     /// As much as it has read already, or a little.
     Near,
-    /// What it has read already.
-    Kept,
     /// As much as possible.
     Wide,
 }
@@ -62,6 +64,9 @@ impl Session {
             return;
         };
         let text = document.document.text().clone();
+        if trigger == Trigger::Automatic && self.is_unread(&uri, offset) {
+            return self.read(id, offset, now, effects);
+        }
         for rank in self.ranks_missing(&uri, &around, trigger, now) {
             let mut running = self.generations.iter();
             let same = running.find(|(_, generation)| {
@@ -100,6 +105,90 @@ impl Session {
         }
     }
 
+    /// Has the question `id` wait until the model has read what stands around its place.
+    fn read(&mut self, id: RequestId, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(open) = self.open.get(&id) else { return };
+        let (uri, around) = (open.uri.clone(), open.around.clone());
+        let reading = match self.reading(&uri, offset) {
+            Some(reading) => Some(reading),
+            None => self.start_reading(&uri, around, offset, now, effects),
+        };
+        self.stop_generations(effects, |generation| {
+            generation.purpose != Purpose::Read
+                && (generation.purpose != Purpose::Ask || generation.questions.is_empty())
+        });
+        match reading {
+            Some(reading) => self.attach_question(id, reading),
+            None => self.settle(id, now, effects),
+        }
+    }
+
+    /// Has the model read what stands around `offset` of the document `uri`, and nothing else.
+    pub(super) fn start_reading(
+        &mut self,
+        uri: &str,
+        around: Around,
+        offset: usize,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) -> Option<GenerationId> {
+        let text = self.documents.get(uri)?.document.text().clone();
+        self.stop_generations(effects, |generation| generation.purpose == Purpose::Read);
+        let wanted = Wanted {
+            uri: uri.to_owned(),
+            purpose: Purpose::Read,
+            rank: 0,
+            text,
+            offset,
+            around,
+            trigger: Trigger::Automatic,
+            selected: None,
+            window: Window::Near,
+        };
+        self.generate(wanted, now, effects)
+    }
+
+    /// Whether much of what the next prompt for `offset` of the document `uri` shows is new to the model.
+    pub(super) fn is_unread(&self, uri: &str, offset: usize) -> bool {
+        self.documents
+            .get(uri)
+            .is_some_and(|open| open.seen.unread_bytes(open.document.text(), offset) > UNREAD_BYTES_MAX)
+    }
+
+    /// What reads the place `offset` of the document `uri` now.
+    pub(super) fn reading(&self, uri: &str, offset: usize) -> Option<GenerationId> {
+        let text = self.documents.get(uri)?.document.text();
+        let mut running = self.generations.iter();
+        let reading = running.find(|(_, generation)| {
+            generation.purpose == Purpose::Read
+                && generation.uri == uri
+                && Seen::serves(text, generation.window_start, generation.offset, offset)
+        });
+        reading.map(|(id, _)| *id)
+    }
+
+    /// What stands around the place of `generation` was read; whoever waited for that sets out.
+    fn read_to_end(&mut self, generation: Generation, now: Duration, effects: &mut Vec<Effect>) {
+        self.show_window(&generation);
+        for question in generation.questions {
+            let Some((uri, offset)) = self
+                .open
+                .get(&question)
+                .map(|open| (open.uri.clone(), open.offset))
+            else {
+                continue;
+            };
+            if let Some(document) = self.documents.get_mut(&uri) {
+                let start = document.seen.start_for(document.document.text(), offset);
+                document.seen.show(start, offset);
+            }
+            self.open
+                .entry(question)
+                .and_modify(|open| open.generations.clear());
+            self.begin(question, now, effects);
+        }
+    }
+
     /// Asks the engine for something, if it is there.
     pub(super) fn generate(
         &mut self,
@@ -120,7 +209,6 @@ impl Session {
         let selected = wanted.selected.clone();
         let window_start = match wanted.window {
             Window::Near => document.seen.start_for(&wanted.text, wanted.offset),
-            Window::Kept => document.seen.start_or_for(&wanted.text, wanted.offset),
             Window::Wide => document.seen.widest_start_for(&wanted.text, wanted.offset),
         };
         self.generations_begun += 1;
@@ -178,24 +266,29 @@ impl Session {
         ) {
             open.generations.push(generation);
             generating.questions.push(question);
-            generating.purpose = Purpose::Ask;
+            if generating.purpose == Purpose::Prefetch {
+                generating.purpose = Purpose::Ask;
+            }
         }
     }
 
     /// Has the question `id` wait for what is on its way, if that may answer it.
     pub(super) fn join(&mut self, id: RequestId, now: Duration, effects: &mut Vec<Effect>) -> bool {
-        let Some(open) = self.open.get_mut(&id) else {
+        let Some(open) = self.open.get(&id) else {
             return false;
         };
         let mut running = self.generations.iter().rev();
         let agreeing = running.find(|(_, generation)| {
             generation.uri == open.uri && generation.rank == 0 && generation.agrees(&open.around)
         });
-        let Some((generation, _)) = agreeing else {
+        let agreeing = agreeing.map(|(generation, _)| *generation);
+        let (uri, offset) = (open.uri.clone(), open.offset);
+        let Some(generation) = agreeing.or_else(|| self.reading(&uri, offset)) else {
             return false;
         };
-        let generation = *generation;
-        open.step = Step::Work;
+        if let Some(open) = self.open.get_mut(&id) {
+            open.step = Step::Work;
+        }
         self.attach_question(id, generation);
         self.show_lines(generation, now, effects);
         true
@@ -339,7 +432,7 @@ impl Session {
             }
             Outcome::Warmed => {
                 if let Some(generation) = self.generations.remove(&id) {
-                    self.show_window(&generation);
+                    self.read_to_end(generation, now, effects);
                 }
                 return;
             }
@@ -380,8 +473,9 @@ impl Session {
     pub(super) fn let_go(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let grace = self.grace(now);
         for (id, generation) in &mut self.generations {
-            let orphan =
-                generation.purpose == Purpose::Ask && generation.questions.is_empty() && !generation.shown;
+            let orphan = matches!(generation.purpose, Purpose::Ask | Purpose::Read)
+                && generation.questions.is_empty()
+                && !generation.shown;
             if !orphan {
                 generation.grace_until = None;
             } else if generation.grace_until.is_none() {
@@ -428,6 +522,7 @@ impl Session {
             Purpose::Ask | Purpose::Prefetch => {
                 generation.uri != uri || !cursors.iter().any(|around| generation.agrees(around))
             }
+            Purpose::Read => generation.uri != uri,
             Purpose::Warm => true,
         });
     }

@@ -16,11 +16,8 @@ use crate::lsp::source::Source;
 /// Who looks at a suggestion for so long may take it; while typing goes on, nothing is fetched ahead.
 const PREFETCH_AFTER: Duration = Duration::from_millis(250);
 
-/// Who has not typed for so long is thinking, and the prompt can be made exact.
-const FRESHEN_AFTER: Duration = Duration::from_millis(1200);
-
-/// Who rests for so long looks around before going on, and the model may read more of what stands before.
-const WIDEN_AFTER: Duration = Duration::from_millis(4000);
+/// Who has not typed for so long is thinking: the prompt can be made exact, and show more of what stands before.
+const FRESHEN_AFTER: Duration = Duration::from_secs(3);
 
 /// An editor opens several documents at once when it starts; the last one is looked at.
 const WARM_AFTER: Duration = Duration::from_millis(400);
@@ -35,8 +32,6 @@ pub struct Idle {
     prefetch: Option<Prefetch>,
     /// The document whose prompt was put together from moved parts.
     fresh: Option<String>,
-    /// The document whose window is small.
-    narrow: Option<String>,
     /// The document that was opened last, and when it is warmed.
     warm: Option<(String, Duration)>,
     /// When the next timer goes off.
@@ -66,13 +61,9 @@ impl Idle {
             .fresh
             .as_ref()
             .map(|_| last_key.unwrap_or(now) + FRESHEN_AFTER);
-        let narrow = self
-            .narrow
-            .as_ref()
-            .map(|_| last_key.unwrap_or(now) + WIDEN_AFTER);
         let warm = self.warm.as_ref().map(|(_, due)| *due);
         let prefetch = self.prefetch.as_ref().map(|prefetch| prefetch.due);
-        let Some(due) = [fresh, narrow, warm, prefetch].into_iter().flatten().min() else {
+        let Some(due) = [fresh, warm, prefetch].into_iter().flatten().min() else {
             return;
         };
         if self.armed.is_none_or(|armed| due < armed) {
@@ -104,10 +95,9 @@ impl Session {
         });
     }
 
-    /// Plans that the prompt of the document `uri` is made exact when the user rests, and then wide.
+    /// Plans that the prompt of the document `uri` is made exact, and wide, when the user rests.
     pub(super) fn plan_freshening(&mut self, uri: &str) {
         self.idle.fresh = Some(uri.to_owned());
-        self.idle.narrow = Some(uri.to_owned());
     }
 
     /// Plans that the document `uri`, just opened, is put into the engine's cache.
@@ -147,16 +137,13 @@ impl Session {
         {
             self.prefetch(&prefetch, now, effects);
         }
-        let last_key = self.pacing.last_key();
-        let rested = |time| last_key.is_none_or(|last_key| due(last_key + time));
-        let (fresh, wide) = (rested(FRESHEN_AFTER), rested(WIDEN_AFTER));
-        if wide && let Some(uri) = self.idle.narrow.take() {
+        let rested = self
+            .pacing
+            .last_key()
+            .is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
+        if rested && let Some(uri) = self.idle.fresh.take() {
             let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
-            self.warm(&uri, offset, Window::Wide, now, effects);
-        }
-        if fresh && let Some(uri) = self.idle.fresh.take() {
-            let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
-            self.warm(&uri, offset, Window::Kept, now, effects);
+            self.warm(&uri, offset, now, effects);
         }
         if self.idle.warm.as_ref().is_some_and(|(_, at)| due(*at))
             && let Some((uri, _)) = self.idle.warm.take()
@@ -166,7 +153,7 @@ impl Session {
                 .get(&uri)
                 .map_or(0, |open| open.document.text().len_bytes());
             if length <= WARM_BYTES_MAX {
-                self.warm(&uri, length, Window::Wide, now, effects);
+                self.warm(&uri, length, now, effects);
             }
         }
     }
@@ -210,7 +197,7 @@ impl Session {
     }
 
     /// Has the prompt at `offset` of the document `uri` evaluated from its start.
-    fn warm(&mut self, uri: &str, offset: usize, window: Window, now: Duration, effects: &mut Vec<Effect>) {
+    fn warm(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
         let Some(open) = self.documents.get(uri) else {
             return;
         };
@@ -227,7 +214,7 @@ impl Session {
             text,
             trigger: Trigger::Automatic,
             selected: None,
-            window,
+            window: Window::Wide,
         };
         self.generate(wanted, now, effects);
     }

@@ -387,10 +387,12 @@ impl Desk {
         assert!(matches!(self.answer(id).await, Answer::Error(-32601, _)));
     }
 
-    /// The requests that somebody waited for, in order.
+    /// The requests for text that somebody waited for, in order.
     pub fn asked(&self) -> Vec<Request> {
         let requests = self.engine.requests().into_iter();
-        requests.filter(|request| request.lane == Lane::Typing).collect()
+        requests
+            .filter(|request| request.lane == Lane::Typing && request.tokens_max > 0)
+            .collect()
     }
 
     /// Lets so much time pass that nothing goes on that nobody waits for; for tests whose clock stands still.

@@ -521,6 +521,34 @@ async fn the_prompt_can_be_looked_at() {
     user.leave().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_place_that_the_model_has_not_read_is_read_before_it_is_asked_about() {
+    let line = "    let some_name = other_name.method(argument, 12) + third;\n";
+    let notation = line.repeat(400) + "    let total = |\n" + &line.repeat(400);
+    let mut user = Typist::new(&notation, always(&["a + b;"]), plain()).await;
+    assert_eq!(user.ask().await, some("a + b;", 1));
+    let requests = user.desk.engine.requests();
+    let shapes: Vec<_> = requests
+        .iter()
+        .map(|request| (request.tokens_max == 0, request.lane, request.reuse))
+        .collect();
+    assert_eq!(
+        shapes,
+        [
+            (true, Lane::Typing, Reuse::Moved),
+            (false, Lane::Typing, Reuse::Moved)
+        ]
+    );
+    assert_eq!(requests[0].prompt, requests[1].prompt);
+    let length = flatten(&requests[0]).len();
+    assert!((1000..1400).contains(&length), "{length}");
+    // What was read stays read.
+    user.insert("x").await;
+    user.ask().await;
+    assert_eq!(user.desk.engine.requests().len(), 3);
+    user.leave().await;
+}
+
 // Not on paused time: the time that it takes is what is looked at.
 #[tokio::test]
 async fn what_is_known_is_answered_within_milliseconds_in_a_long_document() {
