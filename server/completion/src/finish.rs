@@ -36,7 +36,15 @@ pub struct Finisher {
     length_reached: bool,
     ends: Ends,
     scores: Scores,
+    /// Whether only the part is wanted that the model is sure of.
+    only_sure: bool,
 }
+
+/// Characters of a part that is worth showing without the rest.
+const SURE_CHARACTERS_MIN: usize = 3;
+
+/// Places at which a part may end that are tried for a file that goes on to parse.
+const SURE_ENDS_MAX: usize = 6;
 
 impl Finisher {
     /// Begins with nothing generated.
@@ -50,6 +58,17 @@ impl Finisher {
             length_reached: false,
             ends: Ends::default(),
             scores: Scores::default(),
+            only_sure: false,
+        }
+    }
+
+    /// The same for a suggestion that nobody asked for: it ends where the model becomes unsure, if the engine says
+    /// how sure the model is.
+    #[must_use]
+    pub fn only_sure(self) -> Self {
+        Self {
+            only_sure: true,
+            ..self
         }
     }
 
@@ -68,7 +87,7 @@ impl Finisher {
             }
             self.end = self.ends.find(&self.context, self.shape, self.text(), false);
         }
-        if self.end.is_some() {
+        if self.end.is_some() || self.sure_end().is_some() {
             Progress::Stop
         } else {
             Progress::Continue
@@ -107,6 +126,7 @@ impl Finisher {
             filter(&self.context, self.shape, &mut draft);
         }
         self.keep_what_parses(&mut draft);
+        self.keep_what_is_sure(&mut draft);
         if draft.text.trim().is_empty() {
             return None;
         }
@@ -147,6 +167,36 @@ impl Finisher {
             None if was_whole || self.shape == Shape::Span => draft.text.clear(),
             None => {}
         }
+    }
+
+    /// Where the text ends that the model is sure of, if it is unsure of what follows.
+    fn sure_end(&self) -> Option<usize> {
+        let end = self.only_sure.then(|| self.scores.sure_bytes())??;
+        Some(end.saturating_sub(self.generated.len() - self.text().len()))
+    }
+
+    /// Cuts a draft where the model becomes unsure, and there where the file goes on to parse, if it did before.
+    fn keep_what_is_sure(&self, draft: &mut Draft) {
+        let Some(sure) = self.sure_end().filter(|sure| *sure < draft.text.len()) else {
+            return;
+        };
+        let context = &self.context;
+        let sure = draft.text.floor_char_boundary(sure);
+        let was_whole = self.ends.sketch(context).is_some_and(|sketch| sketch.is_whole());
+        let words = draft.text[..sure]
+            .char_indices()
+            .rev()
+            .filter(|(_, character)| !character.is_alphanumeric() && *character != '_')
+            .flat_map(|(at, character)| [at + character.len_utf8(), at]);
+        let kept = std::iter::once(sure)
+            .chain(words)
+            .map(|at| draft.text[..at].trim_end())
+            .take_while(|text| text.trim_start().chars().count() >= SURE_CHARACTERS_MIN)
+            .take(SURE_ENDS_MAX)
+            .find(|text| !was_whole || self.ends.parses(context, text, 0) != Some(false))
+            .map_or(0, str::len);
+        draft.text.truncate(kept);
+        draft.covered_bytes = 0;
     }
 
     /// What was generated, without indentation that stands before the cursor already.

@@ -47,6 +47,9 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
         }
     };
     let mut finisher = Finisher::new(&prepared.context, prepared.shape);
+    if trigger == Trigger::Automatic {
+        finisher = finisher.only_sure();
+    }
     // As many events as the request asks for tokens, and one: no need for another bound.
     let (sender, mut tokens) = mpsc::unbounded_channel();
     let ticket = engine.submit(

@@ -6,8 +6,10 @@ use super::figures::{Figures, ratio};
 use super::play::{Key, Played};
 use super::side::Served;
 
-/// An answer this long after the end of a request may still be its fruit.
-const FRUIT: Duration = Duration::from_millis(100);
+/// An answer so near to the end of a request is its fruit: whoever has enough of a text ends its request.
+const FRUIT: Duration = Duration::from_millis(50);
+/// Within this time after a key, the question before it is answered with nothing.
+const ANSWERED_BY_KEY: Duration = Duration::from_millis(10);
 
 /// What all traces together say of one side.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -107,7 +109,7 @@ impl Tally {
                 .filter_map(|key| Some(milliseconds(key.visible?, key.at))),
         );
         self.visible_by_trace.push((played.trace.clone(), visible));
-        let answers: Vec<Duration> = played.keys.iter().filter_map(|key| key.answered).collect();
+        let answers: Vec<Duration> = played.keys.iter().filter_map(|key| key.settled).collect();
         let dead = played
             .served
             .iter()
@@ -194,19 +196,29 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
             });
             vain?.at
         }
+        // Nobody waited for what was read ahead and came to its end.
+        None if served.ahead && !served.cancelled => return None,
+        // Whoever needs something read needs it whatever is typed, until the cursor goes elsewhere.
+        None if served.generated_tokens == 0 && !served.cancelled => during().find(|key| key.moves)?.at,
+        // Until somebody was answered by it, it was wanted.
+        None if is_fruit(served, keys, answers) => return None,
         // Whoever gives it up knows why; the key before must have been the reason.
         None if served.cancelled => during().next_back()?.at,
-        None if served.ahead => return None,
-        // It ran to its end: if nobody got an answer then, it was vain from the first key on.
-        None => {
-            let fruit = |at: &&Duration| (served.ended..served.ended + FRUIT).contains(*at);
-            if answers.iter().any(|at| fruit(&at)) {
-                return None;
-            }
-            during().next()?.at
-        }
+        // It ran to its end, and nobody was answered then: it was vain from the first key on.
+        None => during().next()?.at,
     };
     Some(milliseconds(served.ended, since))
+}
+
+/// Whether somebody got an answer when `served` ended. The answer that a key gives to the question before it
+/// does not count.
+fn is_fruit(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
+    let by_key = |answer: Duration| {
+        let mut keys = keys.iter().map(|key| key.at);
+        keys.any(|key| key <= answer && answer < key + ANSWERED_BY_KEY)
+    };
+    let near = |answer: Duration| answer.abs_diff(served.ended) < FRUIT && !by_key(answer);
+    answers.iter().any(|answer| near(*answer))
 }
 
 fn milliseconds(later: Duration, earlier: Duration) -> f64 {
@@ -299,6 +311,10 @@ mod tests {
             cancelled: true,
             ..served(50, 305, 0)
         };
+        let reading = Served {
+            generated_tokens: 0,
+            ..served(50, 350, 200)
+        };
         let cases = [
             (expecting("abcd"), None),
             (expecting("abx"), Some(50.0)),
@@ -306,10 +322,18 @@ mod tests {
             (cancelled, Some(5.0)),
             (served(50, 350, 0), Some(250.0)),
             (served(310, 350, 0), None),
+            (reading.clone(), None),
         ];
         for (served, expected) in cases {
             assert_eq!(dead_since(&served, &keys, &[]), expected, "{served:?}");
         }
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(352)]), None);
+        // Nothing came of it but the answer that a key gives to every question.
+        assert_eq!(dead_since(&served(50, 290, 0), &keys, &[MS(301)]), Some(190.0));
+        let left = Key {
+            moves: true,
+            ..key(320, "")
+        };
+        assert_eq!(dead_since(&reading, &[left], &[]), Some(30.0));
     }
 }
