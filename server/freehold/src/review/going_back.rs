@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::applying::{Applying, Stage, TRIES_MAX, Then};
 use super::command::{Command, Scope};
-use super::desk::{Answer, Desk, Documents, Effect, Work, in_editor};
+use super::desk::{Answer, Desk, Documents, Effect, Work};
 use super::editing::{Editing, Expected};
+use super::following::in_editor;
 use super::job::{Back, Job};
 use super::keeping::refuse;
 

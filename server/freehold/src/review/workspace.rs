@@ -14,7 +14,7 @@ use ropey::Rope;
 use serde_json::{Value, json};
 
 use super::command::Scope;
-use super::desk::in_editor;
+use super::following::in_editor;
 use super::job::{Applied, Apply, Back, Checked, Done, Job, Loaded, Marks, Record, Refused};
 use crate::paths::Paths;
 
