@@ -47,5 +47,5 @@ pub use review::{
 };
 pub use store::{Store, StoreError};
 pub use text_review::{EditError, Stale, TextReview};
-pub use undo::{StepHunk, TakeBack, TakeBackError, next_redo, next_undo, undoable};
+pub use undo::{StepHunk, StepPart, TakeBack, TakeBackError, next_redo, next_undo, undoable};
 pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

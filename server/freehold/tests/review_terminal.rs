@@ -150,11 +150,27 @@ fn alone_a_patch_is_proposed_decided_taken_back_and_accounted_for() {
     );
     assert_eq!(place.text("a.txt"), "one\ntwo\nthree\n");
     assert_eq!(place.text("b.txt"), "ALPHA\n");
+    assert_eq!(
+        place.said(&["undo", "--step", "1", "--hunk", "7", "--file", "a.txt"], ""),
+        "error: step 1 has 1 hunks in `a.txt`, and no other\n[1]\n"
+    );
+    // The rest of the step can still be taken back, and all of it be done again.
+    assert_eq!(place.said(&["undo"], ""), "taken back\n[0]\n");
+    assert_eq!(place.text("b.txt"), "alpha\n");
+    assert_eq!(place.said(&["undo"], ""), "error: there is nothing to undo\n[1]\n");
+    assert_eq!(place.said(&["redo"], ""), "done again\n[0]\n");
+    assert_eq!(place.text("a.txt"), "one\ntwo\nthree\n");
+    assert_eq!(place.text("b.txt"), "ALPHA\n");
+    assert_eq!(place.said(&["redo"], ""), "done again\n[0]\n");
+    assert_eq!(place.text("a.txt"), "ONE\ntwo\nthree\n");
     expect![[r#"
+        -    7  Redo Louder  a.txt
+        -    6  Redo Louder  a.txt, b.txt
+        -    5  Undo Louder  a.txt, b.txt
         -    4  Undo Louder  a.txt
         -    3  Redo Louder  a.txt, b.txt
         -    2  Undo Louder  a.txt, b.txt
-        -    1  Louder  a.txt, b.txt
+             1  Louder  a.txt, b.txt
         [0]
     "#]]
     .assert_eq(&place.said(&["checkpoints"], ""));

@@ -79,6 +79,7 @@ impl Desk {
             found: TakeBack {
                 mut writes,
                 conflicts,
+                part,
             },
             live,
         } = back;
@@ -116,6 +117,7 @@ impl Desk {
             about: About {
                 title: format!("{verb} {title}"),
                 takes_back: steps,
+                part,
                 ..About::default()
             },
             records: Vec::new(),
