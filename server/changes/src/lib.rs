@@ -30,7 +30,7 @@ pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
 pub use blame::{Behind, Source};
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
 pub use digest::Digest;
-pub use file_review::{Authority, FileReview, Live, ProposedFile};
+pub use file_review::{Authority, FileReview, Live, Preview, ProposedFile};
 pub use home::Home;
 pub use hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
 pub use journal::{About, FileStep, JournalError, Step, StepId};

@@ -2,6 +2,7 @@
 
 mod cli;
 mod engine_process;
+mod language_ids;
 mod lsp;
 mod models;
 mod paths;

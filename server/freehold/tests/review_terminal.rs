@@ -157,7 +157,10 @@ fn alone_a_patch_is_proposed_decided_taken_back_and_accounted_for() {
     // The rest of the step can still be taken back, and all of it be done again.
     assert_eq!(place.said(&["undo"], ""), "taken back\n[0]\n");
     assert_eq!(place.text("b.txt"), "alpha\n");
-    assert_eq!(place.said(&["undo"], ""), "error: there is nothing to undo\n[1]\n");
+    assert_eq!(
+        place.said(&["undo"], ""),
+        "error: there is nothing to undo\n[1]\n"
+    );
     assert_eq!(place.said(&["redo"], ""), "done again\n[0]\n");
     assert_eq!(place.text("a.txt"), "one\ntwo\nthree\n");
     assert_eq!(place.text("b.txt"), "ALPHA\n");

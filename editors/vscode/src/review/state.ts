@@ -65,8 +65,8 @@ export interface Change {
 
 /** What speaks for a change and against it. */
 export interface Evidence {
-    /** Files whose brackets the change leaves open, or closes. */
-    parse: { path: string; brackets: "broken" | "mended" }[];
+    /** Files that would not parse any more, with the first line at fault (from 1), or would again. */
+    parse: { path: string; syntax: "broken" | "mended"; line?: number }[];
     /** How a command ended that was run against the files as they would be. */
     tests?: { run: string; passed: boolean; output: string };
 }
@@ -132,8 +132,9 @@ function parseEvidence(value: unknown): Evidence {
     return {
         parse: each(parse, (entry) => {
             if (!isRecord(entry)) return undefined;
-            const { path, brackets } = entry;
-            return brackets === "broken" || brackets === "mended" ? { path: text(path), brackets } : undefined;
+            const { path, syntax, line } = entry;
+            if (syntax !== "broken" && syntax !== "mended") return undefined;
+            return { path: text(path), syntax, ...(typeof line === "number" ? { line } : {}) };
         }),
         ...(isRecord(tests)
             ? { tests: { run: text(tests["run"]), passed: tests["passed"] === true, output: text(tests["output"]) } }

@@ -118,9 +118,11 @@ const outputLinesMax = 12;
 
 /** What is known of a change besides; `bad` if it speaks against it. */
 function evidence({ evidence: { parse, tests } }: Change): { remarks: string[]; bad: boolean; output: string[] } {
-    const brackets = { broken: "leaves brackets open", mended: "closes brackets that were open" };
-    const remarks = parse.map((file) => `${file.path}: ${brackets[file.brackets]}`);
-    const broken = parse.some((file) => file.brackets === "broken");
+    const remarks = parse.map(({ path, syntax, line }) => {
+        const where = line === undefined ? "" : ` (line ${line})`;
+        return `${path}: ${syntax === "broken" ? "would not parse any more" : "would parse again"}${where}`;
+    });
+    const broken = parse.some(({ syntax }) => syntax === "broken");
     if (tests === undefined) return { remarks, bad: broken, output: [] };
     const outcome = `${tests.run}: ${tests.passed ? "passed" : "failed"}`;
     const output = tests.passed ? [] : tests.output.trimEnd().split("\n").slice(-outputLinesMax);

@@ -13,7 +13,7 @@ use super::backend::Backend;
 use super::event::{Event, Events};
 use super::review::{FolderId, ReviewEffect, ReviewEvent};
 use crate::review::job::{Done, Job};
-use crate::review::view::Shown;
+use crate::review::view::{self, Shown};
 use crate::review::{Answer, Effect, Workspace};
 
 /// A command in a terminal may have the review open when the editor starts; it is soon done with it.
@@ -150,6 +150,13 @@ impl ReviewHands {
             }
             Effect::Answer(answer, result) => {
                 let _gone = answer.send(result);
+            }
+            Effect::AnswerState(answer, workspaces) => {
+                self.tasks.spawn(async move {
+                    let state = tokio::task::spawn_blocking(move || view::state(&workspaces)).await;
+                    let state = state.map_err(|error| format!("an internal error came up: {error}"));
+                    let _gone = answer.send(state);
+                });
             }
             Effect::ShowDocument(uri) => self.tell(Outgoing::Show(uri)),
             Effect::Say(message) => self.tell(Outgoing::Say(message)),

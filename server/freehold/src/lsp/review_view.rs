@@ -34,12 +34,14 @@ pub fn diagnostics(shown: &Shown, path: &WorkspacePath) -> Vec<Value> {
 fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope) -> Value {
     let info = shown.review.change(view.change);
     let title = info.map(|info| info.title.as_str()).unwrap_or_default();
+    let remark = shown.parsed.remark(view).map(|remark| format!("; {remark}"));
+    let remark = remark.unwrap_or_default();
     json!({
         "range": range_value(marked(view, rope, shown.encoding)),
         "severity": 4,
         "source": "freehold",
         "code": view::kind(view),
-        "message": format!("{title}: {}", view::title(view)),
+        "message": format!("{title}: {}{remark}", view::title(view)),
         "data": { "hunk": shown.name(view.id), "digest": view.digest.to_string() },
     })
 }

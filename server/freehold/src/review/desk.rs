@@ -16,6 +16,7 @@ use super::abilities::Abilities;
 use super::applying::{Applying, Then};
 use super::command::Command;
 use super::editing::DocumentEdit;
+use super::evidence::Parsed;
 use super::job::{Checked, Done, Job, Marks};
 use super::keeping;
 use super::previewing::Shown;
@@ -64,6 +65,8 @@ pub enum Effect {
     },
     /// Answer a command.
     Answer(Answer, Result<Value, String>),
+    /// Answer a command with everything that waits in these workspaces ([`view::state`]), which takes its time.
+    AnswerState(Answer, Vec<view::Shown>),
     /// Open a virtual document beside the user's own.
     ShowDocument(String),
     /// What waits has changed: show it.
@@ -129,6 +132,7 @@ pub struct Desk {
     pub(super) late: BTreeSet<HunkId>,
     pub(super) numbers: u64,
     pub(super) checked: BTreeMap<Option<changes::ChangeId>, Checked>,
+    parsed: Arc<Parsed>,
 }
 
 impl Desk {
@@ -152,6 +156,7 @@ impl Desk {
             late: BTreeSet::new(),
             numbers: 0,
             checked: BTreeMap::new(),
+            parsed: Arc::default(),
         }
     }
 
@@ -171,6 +176,12 @@ impl Desk {
     #[must_use]
     pub fn checked(&self) -> &BTreeMap<Option<changes::ChangeId>, Checked> {
         &self.checked
+    }
+
+    /// What was found by parsing.
+    #[must_use]
+    pub fn parsed(&self) -> &Arc<Parsed> {
+        &self.parsed
     }
 
     /// Which of the editor's folders it is for; nothing for the first.
@@ -369,8 +380,8 @@ impl Desk {
             }
             Command::Preview { change } => self.preview(change, answer, effects),
             Command::Review => {
-                let value = view::state(&[view::Shown::of(self, documents)]);
-                effects.push(Effect::Answer(answer, Ok(value)));
+                let shown = view::Shown::of(self, documents);
+                effects.push(Effect::AnswerState(answer, vec![shown]));
             }
             Command::Check { change, run } => {
                 if self.checking.is_some() {

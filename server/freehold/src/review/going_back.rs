@@ -76,11 +76,12 @@ impl Desk {
         let Back {
             steps,
             title,
-            found: TakeBack {
-                mut writes,
-                conflicts,
-                part,
-            },
+            found:
+                TakeBack {
+                    mut writes,
+                    conflicts,
+                    part,
+                },
             live,
         } = back;
         let editing = match self.ask_editor(&mut writes, documents) {

@@ -10,7 +10,7 @@ mod applying;
 pub mod command;
 pub mod desk;
 pub mod editing;
-mod evidence;
+pub mod evidence;
 mod following;
 mod going_back;
 pub mod job;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use text::{Encoding, Range};
 
 use super::desk::{Desk, Documents};
-use super::evidence;
+use super::evidence::{self, Parsed};
 use super::job::{Checked, Marks};
 
 /// All that is shown of the review of one workspace. It is a snapshot: nothing in it changes any more.
@@ -23,6 +23,8 @@ pub struct Shown {
     pub marks: Marks,
     /// How commands ended that were run against what waits.
     pub checked: BTreeMap<Option<ChangeId>, Checked>,
+    /// What was found by parsing.
+    pub parsed: Arc<Parsed>,
     /// The files that something waits for: path, URI, and the version if the editor has it open.
     pub files: Vec<(changes::WorkspacePath, String, Option<i32>)>,
     /// The folder, among others of the editor: nothing for the first.
@@ -46,6 +48,7 @@ impl Shown {
             review,
             marks: desk.marks().clone(),
             checked: desk.checked().clone(),
+            parsed: Arc::clone(desk.parsed()),
             folder: desk.number(),
             encoding: desk.encoding(),
         }
@@ -59,6 +62,7 @@ impl Shown {
             review: Arc::clone(desk.review()),
             marks: Marks::default(),
             checked: BTreeMap::new(),
+            parsed: Arc::clone(desk.parsed()),
             folder: desk.number(),
             encoding: desk.encoding(),
         }
@@ -80,13 +84,14 @@ pub fn named(name: &str, folder: Option<usize>) -> String {
     }
 }
 
-/// Everything that waits in these workspaces.
+/// Everything that waits in these workspaces. Files are parsed for it: not on a thread that others wait for.
 #[must_use]
 pub fn state(workspaces: &[Shown]) -> Value {
     let mut changes = Vec::new();
     let mut files = Vec::new();
     for shown in workspaces {
         let relations = Relations::of(&shown.review);
+        let parsed = shown.parsed.look(&shown.review);
         let mut ids: Vec<ChangeId> = shown.review.hunks().map(|view| view.change).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -96,7 +101,7 @@ pub fn state(workspaces: &[Shown]) -> Value {
                 "id": named(&id.to_string(), shown.folder),
                 "title": info.map(|info| info.title.as_str()).unwrap_or_default(),
                 "origin": info.map(|info| info.origin.as_str()).unwrap_or_default(),
-                "evidence": evidence::of(shown, id),
+                "evidence": evidence::of(shown, &parsed, id),
             }));
         }
         for (path, uri, _) in &shown.files {

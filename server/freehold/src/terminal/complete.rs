@@ -18,10 +18,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::attach::{ProgressLine, attach};
-use super::language_ids::language_id;
 use super::place::Place;
 use super::show::neighbourhood;
 use crate::cli::CompleteArguments;
+use crate::language_ids::language_id;
 use crate::lsp::prompt_view;
 use crate::models::Store;
 use crate::paths::Paths;
@@ -136,7 +136,7 @@ impl Source {
         Ok(Self {
             text,
             path,
-            language: language_id(&file),
+            language: language_id(&file).to_owned(),
             workspace,
             offset_bytes,
         })

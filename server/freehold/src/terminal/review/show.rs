@@ -51,11 +51,11 @@ pub fn state(state: &Value, coloured: bool) -> String {
             harmless(text(change, "origin"))
         );
         for parse in list(&change["evidence"], "parse") {
-            shown += &format!(
-                "    brackets {} in {}\n",
-                text(parse, "brackets"),
-                harmless(text(parse, "path"))
-            );
+            let path = harmless(text(parse, "path"));
+            shown += &match parse["line"].as_u64() {
+                Some(line) => format!("    {path} would not parse any more: line {line}\n"),
+                None => format!("    {path} would parse again\n"),
+            };
         }
         if let Some(tests) = change["evidence"].get("tests") {
             shown += &checked(tests);
