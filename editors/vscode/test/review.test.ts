@@ -104,6 +104,25 @@ test("what speaks against a change is seen before anything is opened", () => {
     assert.match(tooltip, /^Louder\n4 hunks in 2 files\na: would not parse any more \(line 3\)\nmake: failed\n(1\n){11}1$/);
 });
 
+test("what a command says only of the files as they would be speaks against a change", () => {
+    const said = (line: number) => ({ path: "a", line, message: "odd" });
+    const shown = (diagnostics: object) => {
+        const evidence = { parse: [], diagnostics: { run: "lint", new: [], moreNew: 0, gone: [], moreGone: 0, ...diagnostics } };
+        const [node] = tree(review({ ...sent, changes: [{ id: "c1", title: "Louder", origin: "", evidence }] }));
+        assert.ok(node);
+        const { icon, tooltip } = row(node);
+        return [icon, ...tooltip.split("\n").slice(2)];
+    };
+    assert.deepEqual(shown({ new: [said(1), said(2), {}, { line: "1" }], moreNew: 3, gone: [said(4)] }), [
+        "warning",
+        "lint: 5 new, 1 gone",
+        "a:1: odd",
+        "a:2: odd",
+    ]);
+    assert.deepEqual(shown({ gone: [said(4)], moreGone: 1 }), ["git-pull-request", "lint: 0 new, 2 gone"]);
+    assert.deepEqual(shown({ failed: { code: 3, output: "no" } }), ["warning", "lint: failed"]);
+});
+
 test("what is no review is refused, and what of it is unknown is left out", () => {
     for (const value of [null, 7, [], {}, { files: 3 }]) assert.equal(parseReview(value), undefined);
     const odd = review({

@@ -69,6 +69,25 @@ export interface Evidence {
     parse: { path: string; syntax: "broken" | "mended"; line?: number }[];
     /** How a command ended that was run against the files as they would be. */
     tests?: { run: string; passed: boolean; output: string };
+    /** What another command says of the files as they would be, and what it no longer says. */
+    diagnostics?: Diagnostics;
+}
+
+/** What a command says of files before and after: the first of it, and how many there are in all. */
+export interface Diagnostics {
+    run: string;
+    new: Diagnostic[];
+    newCount: number;
+    goneCount: number;
+    /** Whether it could not say anything. */
+    failed: boolean;
+}
+
+/** Something said of a line, counted from 1. */
+export interface Diagnostic {
+    path: string;
+    line: number;
+    message: string;
 }
 
 /** All that is pending, and what can be taken back. */
@@ -128,7 +147,7 @@ function change(value: unknown): Change | undefined {
 
 function parseEvidence(value: unknown): Evidence {
     if (!isRecord(value)) return { parse: [] };
-    const { parse, tests } = value;
+    const { parse, tests, diagnostics } = value;
     return {
         parse: each(parse, (entry) => {
             if (!isRecord(entry)) return undefined;
@@ -139,6 +158,24 @@ function parseEvidence(value: unknown): Evidence {
         ...(isRecord(tests)
             ? { tests: { run: text(tests["run"]), passed: tests["passed"] === true, output: text(tests["output"]) } }
             : {}),
+        ...(isRecord(diagnostics) ? { diagnostics: parseDiagnostics(diagnostics) } : {}),
+    };
+}
+
+function parseDiagnostics(value: Record<string, unknown>): Diagnostics {
+    const said = (entry: unknown): Diagnostic | undefined => {
+        if (!isRecord(entry) || typeof entry["line"] !== "number") return undefined;
+        return { path: text(entry["path"]), line: entry["line"], message: text(entry["message"]) };
+    };
+    const more = (name: string) => (typeof value[name] === "number" ? value[name] : 0);
+    const fresh = each(value["new"], said);
+    const gone = each(value["gone"], said);
+    return {
+        run: text(value["run"]),
+        new: fresh,
+        newCount: fresh.length + more("moreNew"),
+        goneCount: gone.length + more("moreGone"),
+        failed: isRecord(value["failed"]),
     };
 }
 

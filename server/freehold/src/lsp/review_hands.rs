@@ -278,7 +278,7 @@ fn failure(job: &Job) -> fn(String) -> Done {
         Job::TakeBack { .. } => |message| Done::FoundBack(Err(message)),
         Job::Record { .. } => |message| Done::Recorded(Err(message)),
         Job::ListSteps | Job::DiffStep(_) | Job::Audit => |message| Done::Read(Err(message)),
-        Job::Check { .. } => |message| Done::Checked(Err(message)),
+        Job::TryOut { .. } => |message| Done::TriedOut(Err(message)),
     }
 }
 

@@ -7,7 +7,7 @@ use text::{Encoding, Range};
 
 use crate::review::editing::DocumentEdit;
 use crate::review::view::{self, Shown, range_of, range_value};
-use crate::review::{Desk, uri};
+use crate::review::{Desk, evidence, uri};
 
 /// The names of the actions, the same in every editor.
 const KEEP: &str = "Keep this change";
@@ -34,14 +34,16 @@ pub fn diagnostics(shown: &Shown, path: &WorkspacePath) -> Vec<Value> {
 fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope) -> Value {
     let info = shown.review.change(view.change);
     let title = info.map(|info| info.title.as_str()).unwrap_or_default();
-    let remark = shown.parsed.remark(view).map(|remark| format!("; {remark}"));
-    let remark = remark.unwrap_or_default();
+    let mut message = format!("{title}: {}", view::title(view));
+    for remark in evidence::remarks(shown, view) {
+        message = format!("{message}; {remark}");
+    }
     json!({
         "range": range_value(marked(view, rope, shown.encoding)),
         "severity": 4,
         "source": "freehold",
         "code": view::kind(view),
-        "message": format!("{title}: {}{remark}", view::title(view)),
+        "message": message,
         "data": { "hunk": shown.name(view.id), "digest": view.digest.to_string() },
     })
 }

@@ -17,10 +17,11 @@ use super::applying::{Applying, Then};
 use super::command::Command;
 use super::editing::DocumentEdit;
 use super::evidence::Parsed;
-use super::job::{Checked, Done, Job, Marks};
+use super::job::{Done, Job, Marks};
 use super::keeping;
 use super::previewing::Shown;
 use super::proposing;
+use super::trial::{Outcome, Trials};
 use super::view;
 
 /// Where the answer to a command goes.
@@ -120,7 +121,7 @@ pub struct Desk {
     /// Why the workspace cannot be opened, once that is known.
     pub(super) failure: Option<String>,
     /// A command is being run against what waits; meanwhile everything else goes on.
-    checking: Option<(Option<changes::ChangeId>, Answer)>,
+    trying: Option<(Option<changes::ChangeId>, Answer)>,
     /// What the editor has open.
     pub(super) open: BTreeMap<WorkspacePath, String>,
     pub(super) work: Option<Work>,
@@ -131,7 +132,8 @@ pub struct Desk {
     /// Hunks that the editor was asked to carry out and did not, or not in time. It may yet.
     pub(super) late: BTreeSet<HunkId>,
     pub(super) numbers: u64,
-    pub(super) checked: BTreeMap<Option<changes::ChangeId>, Checked>,
+    /// What came of commands that were run against what waits.
+    pub(super) trials: Arc<Trials>,
     parsed: Arc<Parsed>,
 }
 
@@ -147,7 +149,7 @@ impl Desk {
             abilities: client.abilities,
             marks: Marks::default(),
             failure: None,
-            checking: None,
+            trying: None,
             open: BTreeMap::new(),
             work: Some(Work::Loading),
             queue: VecDeque::new(),
@@ -155,7 +157,7 @@ impl Desk {
             shown: None,
             late: BTreeSet::new(),
             numbers: 0,
-            checked: BTreeMap::new(),
+            trials: Arc::default(),
             parsed: Arc::default(),
         }
     }
@@ -172,10 +174,10 @@ impl Desk {
         &self.marks
     }
 
-    /// How commands ended that were run against what waits.
+    /// What came of commands that were run against what waits.
     #[must_use]
-    pub fn checked(&self) -> &BTreeMap<Option<changes::ChangeId>, Checked> {
-        &self.checked
+    pub fn trials(&self) -> &Arc<Trials> {
+        &self.trials
     }
 
     /// What was found by parsing.
@@ -263,7 +265,7 @@ impl Desk {
     /// A job has ended, or waits at its gate.
     pub fn job_done(&mut self, done: Done, documents: &dyn Documents, effects: &mut Vec<Effect>) {
         let done = match done {
-            Done::Checked(checked) => return self.command_ended(checked, effects),
+            Done::TriedOut(outcome) => return self.tried_out(outcome, effects),
             done => done,
         };
         match (self.work.take(), done) {
@@ -302,13 +304,16 @@ impl Desk {
         self.pump(documents, effects);
     }
 
-    fn command_ended(&mut self, checked: Result<Checked, String>, effects: &mut Vec<Effect>) {
-        let Some((change, answer)) = self.checking.take() else {
+    fn tried_out(&mut self, outcome: Result<Outcome, String>, effects: &mut Vec<Effect>) {
+        let Some((change, answer)) = self.trying.take() else {
             return;
         };
-        let answered = checked.map(|checked| {
-            let value = view::checked(&checked);
-            self.checked.insert(change, checked);
+        let answered = outcome.map(|outcome| {
+            let value = outcome.value();
+            Arc::make_mut(&mut self.trials)
+                .entry(change)
+                .or_default()
+                .put(outcome);
             value
         });
         effects.push(Effect::Changed);
@@ -383,15 +388,20 @@ impl Desk {
                 let shown = view::Shown::of(self, documents);
                 effects.push(Effect::AnswerState(answer, vec![shown]));
             }
-            Command::Check { change, run } => {
-                if self.checking.is_some() {
+            Command::TryOut { purpose, change, run } => {
+                if self.trying.is_some() {
                     let message = "a command is being run already; try again when it has ended";
                     effects.push(Effect::Answer(answer, Err(message.to_owned())));
                     return;
                 }
                 let review = Arc::clone(&self.review);
-                effects.push(Effect::Do(Job::Check { review, run }));
-                self.checking = Some((change, answer));
+                effects.push(Effect::Do(Job::TryOut {
+                    purpose,
+                    change,
+                    review,
+                    run,
+                }));
+                self.trying = Some((change, answer));
             }
         }
     }

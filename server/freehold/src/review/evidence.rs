@@ -4,18 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use changes::{ChangeId, Digest, FileReview, HunkView, Part, Review, WorkspacePath};
+use changes::{ChangeId, Digest, FileReview, HunkView, Part, Review, Status, WorkspacePath};
 use ropey::Rope;
 use serde_json::{Value, json};
 use syntax::{Limits, Tree};
 
-use super::view::{Shown, checked};
+use super::diagnosing::{Diagnostic, Severity};
+use super::trial::{Diagnosed, Outcomes, checked_value, diagnosed_value};
+use super::view::Shown;
 use crate::language_ids::language_id;
 
 /// A longer text is not parsed, in bytes.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// So many texts are remembered: those of a change over many files, in several states.
 const TEXTS_MAX: usize = 4096;
+/// So many new diagnostics are told with a hunk.
+const REMARKS_MAX: usize = 3;
 
 /// What becomes of a file's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +39,8 @@ enum Parse {
     /// Nobody can tell: there is no grammar for it, or it is too long.
     Unknown,
     Whole,
-    /// The line of the first error, from 1.
-    Error(usize),
+    /// The first and the last line of the first error, from 1.
+    Error(usize, usize),
 }
 
 /// What was found by parsing. Most pictures of a review show the same texts again.
@@ -57,8 +61,7 @@ impl Parsed {
     }
 
     /// What was found of the file of a hunk when it was last looked at: a remark, if there is one.
-    #[must_use]
-    pub fn remark(&self, view: &HunkView) -> Option<String> {
+    fn remark(&self, view: &HunkView) -> Option<String> {
         let syntax = locked(&self.files).get(view.file.path()).copied()?;
         matches!(view.part, Part::Text(_)).then(|| match syntax {
             Syntax::Broken { line } => format!("the file would not parse any more (line {line})"),
@@ -69,12 +72,27 @@ impl Parsed {
     fn syntax(&self, file: &FileReview) -> Option<Syntax> {
         let after = file.preview();
         let content = after.content?;
-        let (before, text) = (file.text().live(), content.text()?);
-        let parse =
-            |path: &WorkspacePath, text: &str| self.parse(language_id(Path::new(path.as_str())), text);
-        match (parse(file.path(), before), parse(&after.path, text)) {
-            (Parse::Whole, Parse::Error(line)) => Some(Syntax::Broken { line }),
-            (Parse::Error(_), Parse::Whole) => Some(Syntax::Mended),
+        let language = |path: &WorkspacePath| language_id(Path::new(path.as_str()));
+        let before = (language(file.path()), file.text().live());
+        self.compare(before, (language(&after.path), content.text()?))
+    }
+
+    /// Compares two texts, each in a language.
+    fn compare(&self, before: (&'static str, &str), after: (&'static str, &str)) -> Option<Syntax> {
+        match (self.parse(before.0, before.1), self.parse(after.0, after.1)) {
+            (Parse::Whole, Parse::Error(first, last)) => {
+                // What a parser can make nothing of may begin long before what was changed in it.
+                let same = before.1.bytes().zip(after.1.bytes());
+                let same = same.take_while(|(before, after)| before == after).count();
+                let changed = line_at(after.1, same);
+                let line = if (first..=last).contains(&changed) {
+                    changed
+                } else {
+                    first
+                };
+                Some(Syntax::Broken { line })
+            }
+            (Parse::Error(..), Parse::Whole) => Some(Syntax::Mended),
             _ => None,
         }
     }
@@ -107,10 +125,16 @@ fn parse(language: &str, text: &str) -> Parse {
         None => Parse::Unknown,
         Some(tree) if tree.is_whole() => Parse::Whole,
         Some(tree) => {
-            let first = tree.errors(1).first().map_or(0, |error| error.start);
-            Parse::Error(text[..first.min(text.len())].matches('\n').count() + 1)
+            let first = tree.errors(1).first().cloned().unwrap_or_default();
+            Parse::Error(line_at(text, first.start), line_at(text, first.end))
         }
     }
+}
+
+/// The line, from 1, that a byte of a text stands in.
+fn line_at(text: &str, byte: usize) -> usize {
+    let before = &text.as_bytes()[..byte.min(text.len())];
+    before.iter().filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// The evidence for one change; `parsed` is what its files were found to be.
@@ -127,14 +151,78 @@ pub fn of(shown: &Shown, parsed: &BTreeMap<WorkspacePath, Syntax>, change: Chang
         Syntax::Mended => json!({ "path": path.as_str(), "syntax": "mended" }),
     });
     let mut evidence = json!({ "parse": parse.collect::<Vec<Value>>() });
-    let run = shown
-        .checked
-        .get(&Some(change))
-        .or_else(|| shown.checked.get(&None));
-    if let Some(run) = run {
-        evidence["tests"] = checked(run);
+    if let Some(run) = shown.outcomes(change, |outcomes| outcomes.checked.as_ref()) {
+        evidence["tests"] = checked_value(run);
+    }
+    if let Some(run) = shown.outcomes(change, |outcomes| outcomes.diagnosed.as_ref()) {
+        evidence["diagnostics"] = diagnosed_value(run);
     }
     evidence
+}
+
+impl Shown {
+    /// The last outcome for a change, or else for all that waits.
+    fn outcomes<T>(&self, change: ChangeId, kind: impl Fn(&Outcomes) -> Option<&T>) -> Option<&T> {
+        let found = |of: Option<ChangeId>| self.trials.get(&of).and_then(&kind);
+        found(Some(change)).or_else(|| found(None))
+    }
+}
+
+/// What there is to remark about a hunk besides what it does: that its file would not parse, what a command
+/// says of its lines that it did not say before.
+#[must_use]
+pub fn remarks(shown: &Shown, view: &HunkView) -> Vec<String> {
+    if !matches!(view.part, Part::Text(_)) {
+        return Vec::new();
+    }
+    let mut remarks: Vec<String> = shown.parsed.remark(view).into_iter().collect();
+    if let Some(run) = shown.outcomes(view.change, |outcomes| outcomes.diagnosed.as_ref()) {
+        let new = new_at(shown, view, run);
+        let word = |said: &&Diagnostic| match said.severity {
+            Severity::Error => format!("new error: {}", said.message),
+            Severity::Warning => format!("new warning: {}", said.message),
+            Severity::Unsaid => format!("new: {}", said.message),
+        };
+        remarks.extend(new.iter().take(REMARKS_MAX).map(word));
+        if new.len() > REMARKS_MAX {
+            remarks.push(format!("{} more that are new", new.len() - REMARKS_MAX));
+        }
+    }
+    remarks
+}
+
+/// What is new on the lines that a hunk brings; what is new on lines of no hunk is told at the file's first.
+fn new_at<'a>(shown: &Shown, view: &HunkView, run: &'a Diagnosed) -> Vec<&'a Diagnostic> {
+    let path = view.file.preview().path;
+    let new = run.new.iter().filter(|said| said.path == path.as_str());
+    let new: Vec<&Diagnostic> = new.collect();
+    if new.is_empty() {
+        return new;
+    }
+    let live = view.file.text().live();
+    let count = |text: &str| text.split_inclusive('\n').count();
+    let ends = |text: &str| text.matches('\n').count();
+    // The lines of each hunk in the proposed text, from 1.
+    let (mut added, mut removed) = (0, 0);
+    let mut places = Vec::new();
+    let hunks = shown.review.hunks();
+    for other in hunks.filter(|other| other.file.path() == view.file.path()) {
+        let Part::Text(hunk) = other.part else { continue };
+        let start = (ends(&live[..hunk.range().start]) + added + 1).saturating_sub(removed);
+        let lines = count(hunk.proposed());
+        places.push((other.id, start..start + lines.max(1)));
+        if other.status == Status::Ready {
+            added += lines;
+            removed += count(hunk.base());
+        }
+    }
+    let first = places.first().map(|(id, _)| *id);
+    let is_here = |said: &&Diagnostic| {
+        let line = usize::try_from(said.line).unwrap_or(usize::MAX);
+        let at = places.iter().find(|(_, lines)| lines.contains(&line));
+        at.map(|(id, _)| *id).or(first) == Some(view.id)
+    };
+    new.into_iter().filter(is_here).collect()
 }
 
 #[cfg(test)]
@@ -142,25 +230,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_parses_or_the_first_error_has_a_line() {
+    fn a_file_is_broken_where_it_was_changed_or_mended() {
+        let broken = |line| Some(Syntax::Broken { line });
         let cases = [
-            ("rust", "fn f() {}\n", Parse::Whole),
-            ("rust", "fn f() {}\nfn g( {}\n", Parse::Error(2)),
-            ("python", "a = 1\nb = (\n", Parse::Error(2)),
-            ("json", "{\n  \"a\": 1,\n}\n]\n", Parse::Error(2)),
-            ("plaintext", "((((", Parse::Unknown),
-            ("haskell", "((((", Parse::Unknown),
+            ("rust", "fn f() {}\n", "fn f() {}\nfn g() {}\n", None),
+            ("rust", "fn f() {}\n", "fn f() {}\nfn g( {}\n", broken(2)),
+            ("rust", "", "fn f() {\n    g(\n}\n", broken(2)),
+            ("rust", "fn f( {}\n", "fn f() {}\n", Some(Syntax::Mended)),
+            ("rust", "fn f( {}\n", "fn g( {}\n", None),
+            ("python", "a = 1\n", "a = 1\nb = (\n", broken(2)),
+            // The parser gives up all of it, from its first line on.
+            (
+                "json",
+                "{\n  \"a\": 1,\n  \"b\": 2\n}\n",
+                "{\n  \"a\": 1,\n  \"b\" 2\n}\n",
+                broken(3),
+            ),
+            ("json", "{\n  \"a\": 1\n}\n", "{\n  \"a\": 1,\n}\n]\n", broken(2)),
+            ("plaintext", "()", "(", None),
+            ("haskell", "()", "(", None),
         ];
         let parsed = Parsed::default();
-        for (language, text, expected) in cases {
+        for (language, before, after, expected) in cases {
             // The second time it is remembered.
             for _ in 0..2 {
-                assert_eq!(parsed.parse(language, text), expected, "{language} {text:?}");
+                let found = parsed.compare((language, before), (language, after));
+                assert_eq!(found, expected, "{language} {before:?} {after:?}");
             }
         }
-        assert_eq!(
-            parsed.parse("rust", &"(".repeat(TEXT_BYTES_MAX + 1)),
-            Parse::Unknown
-        );
+        let long = "(".repeat(TEXT_BYTES_MAX + 1);
+        assert_eq!(parsed.compare(("rust", ""), ("rust", &long)), None);
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use changes::{About, AuditKind, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
+use changes::{About, AuditKind, ChangeId, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
 use ropey::Rope;
 
 use super::command::Scope;
+use super::trial::{Outcome, Purpose, Trials};
 
 /// Something to be done in the world, away from whoever owns the review.
 #[derive(Debug)]
@@ -37,8 +38,12 @@ pub enum Job {
     ListSteps,
     /// Make the patch of a step.
     DiffStep(StepId),
-    /// Run a command against the files as they would be.
-    Check {
+    /// Run a command against the files as they would be, or are.
+    TryOut {
+        /// What for.
+        purpose: Purpose,
+        /// The change that the outcome is evidence for; else of all that wait.
+        change: Option<ChangeId>,
         /// The files.
         review: Arc<Review>,
         /// The command, for the shell.
@@ -93,7 +98,7 @@ pub enum Done {
     /// Something to be answered as it is.
     Read(Result<serde_json::Value, String>),
     /// A command was run.
-    Checked(Result<Checked, String>),
+    TriedOut(Result<Outcome, String>),
 }
 
 /// A workspace that was opened.
@@ -105,6 +110,8 @@ pub struct Loaded {
     pub recovered: Vec<Recovered>,
     /// What can be undone and redone.
     pub marks: Marks,
+    /// What came of trials.
+    pub trials: Trials,
     /// What is to be told to the user.
     pub notes: Vec<String>,
 }
@@ -147,17 +154,4 @@ pub struct Back {
     pub found: TakeBack,
     /// What lies on the disk where that is in conflict.
     pub live: BTreeMap<WorkspacePath, Live>,
-}
-
-/// How a command ended that was run against the files as they would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// The command.
-    pub run: String,
-    /// Whether it ended well.
-    pub passed: bool,
-    /// Its exit code; none if a signal ended it.
-    pub code: Option<i32>,
-    /// The end of what it printed.
-    pub output: String,
 }

@@ -22,6 +22,7 @@ impl Desk {
         };
         self.review = Arc::new(loaded.review);
         self.marks = loaded.marks;
+        self.trials = Arc::new(loaded.trials);
         for recovered in loaded.recovered {
             effects.push(Effect::Say(recovered_message(&recovered)));
         }

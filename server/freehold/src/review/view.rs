@@ -12,7 +12,8 @@ use text::{Encoding, Range};
 
 use super::desk::{Desk, Documents};
 use super::evidence::{self, Parsed};
-use super::job::{Checked, Marks};
+use super::job::Marks;
+use super::trial::Trials;
 
 /// All that is shown of the review of one workspace. It is a snapshot: nothing in it changes any more.
 #[derive(Debug, Clone)]
@@ -21,8 +22,8 @@ pub struct Shown {
     pub review: Arc<Review>,
     /// What can be undone and redone.
     pub marks: Marks,
-    /// How commands ended that were run against what waits.
-    pub checked: BTreeMap<Option<ChangeId>, Checked>,
+    /// What came of commands that were run against what waits.
+    pub trials: Arc<Trials>,
     /// What was found by parsing.
     pub parsed: Arc<Parsed>,
     /// The files that something waits for: path, URI, and the version if the editor has it open.
@@ -47,7 +48,7 @@ impl Shown {
             files: review.files().map(file).collect(),
             review,
             marks: desk.marks().clone(),
-            checked: desk.checked().clone(),
+            trials: Arc::clone(desk.trials()),
             parsed: Arc::clone(desk.parsed()),
             folder: desk.number(),
             encoding: desk.encoding(),
@@ -61,7 +62,7 @@ impl Shown {
             files: Vec::new(),
             review: Arc::clone(desk.review()),
             marks: Marks::default(),
-            checked: BTreeMap::new(),
+            trials: Arc::clone(desk.trials()),
             parsed: Arc::clone(desk.parsed()),
             folder: desk.number(),
             encoding: desk.encoding(),
@@ -320,10 +321,4 @@ pub fn proposed_text(review: &Review, path: &changes::WorkspacePath) -> Option<S
         Overlaid::Gone => Some(String::new()),
         Overlaid::Untouched => None,
     }
-}
-
-/// How a command ended.
-#[must_use]
-pub fn checked(checked: &Checked) -> Value {
-    json!({ "run": checked.run, "passed": checked.passed, "code": checked.code, "output": checked.output })
 }

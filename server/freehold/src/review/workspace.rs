@@ -15,11 +15,8 @@ use serde_json::{Value, json};
 
 use super::command::Scope;
 use super::following::in_editor;
-use super::job::{Applied, Apply, Back, Checked, Done, Job, Loaded, Marks, Record, Refused};
+use super::job::{Applied, Apply, Back, Done, Job, Loaded, Marks, Record, Refused};
 use crate::paths::Paths;
-
-/// Most of the output of a command that is kept, in bytes: its end.
-const OUTPUT_BYTES_MAX: usize = 4000;
 
 /// A workspace that is open. While it is, nobody else can open it.
 pub struct Workspace {
@@ -75,6 +72,19 @@ impl Workspace {
         &self.root
     }
 
+    pub(super) fn host(&self) -> &dyn Host {
+        self.host.as_ref()
+    }
+
+    pub(super) fn tree(&self) -> &dyn Tree {
+        self.tree.as_ref()
+    }
+
+    /// Where what is remembered of it lies.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn writer(&self) -> Writer<'_> {
         Writer::new(self.host.as_ref(), self.tree.as_ref(), self.folder.clone())
     }
@@ -95,7 +105,12 @@ impl Workspace {
             Job::Record { records, review } => Done::Recorded(self.record(&records, &review).map_err(told)),
             Job::ListSteps => Done::Read(self.list_steps().map_err(told)),
             Job::DiffStep(step) => Done::Read(self.diff_step(step).map_err(told)),
-            Job::Check { review, run } => Done::Checked(self.check(&review, &run).map_err(told)),
+            Job::TryOut {
+                purpose,
+                change,
+                review,
+                run,
+            } => Done::TriedOut(self.try_out(purpose, change, &review, &run).map_err(told)),
             Job::Audit => Done::Read(self.verified().map_err(told)),
         }
     }
@@ -116,6 +131,7 @@ impl Workspace {
             .load(|path| writer.live_on_disk(path).unwrap_or_else(|_| nothing.clone()))
             .context("cannot read what waits for a decision")?;
         Ok(Loaded {
+            trials: self.trials(&kept.review),
             review: kept.review,
             recovered,
             marks: self.marks()?,
@@ -330,39 +346,6 @@ impl Workspace {
             ));
         }
         Ok(json!({ "patch": String::from_utf8_lossy(&text) }))
-    }
-
-    fn check(&self, review: &Review, run: &str) -> anyhow::Result<Checked> {
-        let folder = self.folder.join("check");
-        super::materialise::lay_out(
-            self.host.as_ref(),
-            &self.root,
-            self.tree.as_ref(),
-            review,
-            &folder,
-        )?;
-        let (program, flag) = if cfg!(windows) {
-            ("cmd", "/C")
-        } else {
-            ("sh", "-c")
-        };
-        let command = host::Command::new(program)
-            .argument(flag)
-            .argument(run)
-            .folder(&folder);
-        let output = self
-            .host
-            .run(&command)
-            .with_context(|| format!("cannot run `{run}`"))?;
-        self.host.remove_folder(&folder)?;
-        let printed = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        let tail = &printed[printed.len().saturating_sub(OUTPUT_BYTES_MAX)..];
-        Ok(Checked {
-            run: run.to_owned(),
-            passed: output.success(),
-            code: output.status_code,
-            output: String::from_utf8_lossy(tail).into_owned(),
-        })
     }
 
     fn verified(&self) -> anyhow::Result<Value> {

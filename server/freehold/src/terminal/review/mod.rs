@@ -47,6 +47,14 @@ pub fn propose(arguments: &ProposeArguments) -> anyhow::Result<ExitCode> {
         passed = checked["passed"] == true;
         value["tests"] = checked;
     }
+    if let Some(run) = &arguments.diagnose {
+        let diagnosed = reach.ask(
+            "freehold.diagnose",
+            &json!({ "change": proposed["change"], "run": run }),
+        )?;
+        passed &= diagnosed["new"] == json!([]) && diagnosed.get("failed").is_none();
+        value["diagnostics"] = diagnosed;
+    }
     let hunks = proposed["hunks"].as_array().map_or(0, Vec::len);
     print(arguments.workspace.json, &value, |_| {
         let change = proposed["change"].as_str().unwrap_or_default();
@@ -56,6 +64,9 @@ pub fn propose(arguments: &ProposeArguments) -> anyhow::Result<ExitCode> {
         );
         if let Some(tests) = value.get("tests") {
             text += &show::checked(tests);
+        }
+        if let Some(diagnostics) = value.get("diagnostics") {
+            text += &show::diagnosed(diagnostics);
         }
         text
     });
