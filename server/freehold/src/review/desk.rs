@@ -270,6 +270,10 @@ impl Desk {
         };
         match (self.work.take(), done) {
             (Some(Work::Loading), Done::Loaded(loaded)) => self.loaded(loaded, documents, effects),
+            // Whoever had the review has let go.
+            (None, Done::Loaded(loaded)) if self.failure.is_some() => {
+                self.loaded(loaded, documents, effects);
+            }
             (Some(Work::Looking(next)), Done::Looked { live, failures }) => {
                 for (path, live) in &live {
                     if !self.open.contains_key(path) {

@@ -79,7 +79,7 @@ pub struct Record {
 #[derive(Debug)]
 pub enum Done {
     /// The workspace is open, or why not.
-    Loaded(Result<Loaded, String>),
+    Loaded(Result<Loaded, NotOpen>),
     /// What lies on the disk; what cannot be read is left out, with the reason.
     Looked {
         /// What lies there.
@@ -99,6 +99,15 @@ pub enum Done {
     Read(Result<serde_json::Value, String>),
     /// A command was run.
     TriedOut(Result<Outcome, String>),
+}
+
+/// Why a workspace is not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotOpen {
+    /// Somebody else has its review; it is opened, and [`Done::Loaded`] said again, once they let go.
+    Held(String),
+    /// It cannot be opened.
+    Failed(String),
 }
 
 /// A workspace that was opened.

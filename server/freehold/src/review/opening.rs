@@ -3,23 +3,31 @@
 use std::sync::Arc;
 
 use super::desk::{Desk, Documents, Effect};
-use super::job::Loaded;
+use super::job::{Loaded, NotOpen};
 
 impl Desk {
     /// The workspace is open, or why not.
     pub(super) fn loaded(
         &mut self,
-        loaded: Result<Loaded, String>,
+        loaded: Result<Loaded, NotOpen>,
         documents: &dyn Documents,
         effects: &mut Vec<Effect>,
     ) {
         let loaded = match loaded {
             Ok(loaded) => loaded,
-            Err(message) => {
+            Err(NotOpen::Held(message)) => {
+                effects.push(Effect::Say(format!(
+                    "{message}; what waits there shows here as soon as that is closed"
+                )));
+                self.failure = Some(message);
+                return;
+            }
+            Err(NotOpen::Failed(message)) => {
                 self.failure = Some(message);
                 return;
             }
         };
+        self.failure = None;
         self.review = Arc::new(loaded.review);
         self.marks = loaded.marks;
         self.trials = Arc::new(loaded.trials);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::command::Scope;
 use super::following::in_editor;
-use super::job::{Applied, Apply, Back, Done, Job, Loaded, Marks, Record, Refused};
+use super::job::{Applied, Apply, Back, Done, Job, Loaded, Marks, NotOpen, Record, Refused};
 use crate::paths::Paths;
 
 /// A workspace that is open. While it is, nobody else can open it.
@@ -38,7 +38,7 @@ pub fn open_gate() -> bool {
 
 /// Somebody else has the review open, perhaps for a moment only.
 #[derive(Debug, thiserror::Error)]
-#[error("another window or command has the review of `{}` open; try again", .0.display())]
+#[error("another window or command has the review of `{}` open", .0.display())]
 pub struct Busy(PathBuf);
 
 impl Workspace {
@@ -96,7 +96,7 @@ impl Workspace {
     /// Carries out a job; a gated apply says [`Done::Begun`] through `begun` and waits at `gate`.
     pub fn perform(&self, job: Job, begun: impl FnOnce(), gate: Gate) -> Done {
         match job {
-            Job::Load => Done::Loaded(self.load().map_err(told)),
+            Job::Load => Done::Loaded(self.load().map_err(|error| NotOpen::Failed(told(error)))),
             Job::Look(paths) => self.look(paths),
             Job::Apply(apply) => Done::Applied(self.apply(*apply, begun, gate)),
             Job::TakeBack { scope, forward, open } => {
