@@ -24,6 +24,7 @@ mod review;
 mod store;
 mod text_review;
 mod undo;
+mod volumes;
 mod writer;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
@@ -48,4 +49,5 @@ pub use review::{
 pub use store::{Store, StoreError};
 pub use text_review::{EditError, Stale, TextReview};
 pub use undo::{StepHunk, StepPart, TakeBack, TakeBackError, next_redo, next_undo, undoable};
+pub use volumes::Volumes;
 pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

@@ -234,8 +234,10 @@ pub struct AuditArguments {
 pub enum AuditCommand {
     /// Show every record
     Show,
-    /// Say whether the log is as it was left
+    /// Say whether the log is as it was left, and the record of requests to models
     Verify,
+    /// Show the record of requests to models, of all workspaces: who was asked when, and a digest of what
+    Requests,
 }
 
 #[derive(Debug, Args)]

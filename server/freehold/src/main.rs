@@ -6,6 +6,7 @@ mod language_ids;
 mod lsp;
 mod models;
 mod paths;
+mod request_record;
 mod review;
 mod settings;
 mod suggestion_record;

@@ -322,3 +322,16 @@ pub fn proposed_text(review: &Review, path: &changes::WorkspacePath) -> Option<S
         Overlaid::Untouched => None,
     }
 }
+
+/// Records of an audit log.
+#[must_use]
+pub fn audit(entries: &[changes::AuditEntry]) -> Value {
+    let shown = entries.iter().map(|entry| {
+        let since = entry
+            .time
+            .duration_since(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
+    });
+    Value::Array(shown.collect())
+}

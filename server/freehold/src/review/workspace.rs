@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::command::Scope;
 use super::following::in_editor;
 use super::job::{Applied, Apply, Back, Done, Job, Loaded, Marks, NotOpen, Record, Refused};
+use super::view;
 use crate::paths::Paths;
 
 /// A workspace that is open. While it is, nobody else can open it.
@@ -349,15 +350,7 @@ impl Workspace {
     }
 
     fn verified(&self) -> anyhow::Result<Value> {
-        let entries = self.audit().verify()?;
-        let shown = entries.iter().map(|entry| {
-            let since = entry
-                .time
-                .duration_since(std::time::SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
-        });
-        Ok(Value::Array(shown.collect()))
+        Ok(view::audit(&self.audit().verify()?))
     }
 }
 
