@@ -28,14 +28,17 @@ pub fn diagnostics(shown: &Shown, path: &WorkspacePath) -> Vec<Value> {
     };
     let rope = Rope::from_str(file.text().live());
     let views = shown.review.hunks().filter(|view| view.file.path() == path);
-    views.map(|view| diagnostic(shown, &view, &rope)).collect()
+    let remarks = evidence::remarks(shown, path);
+    views
+        .map(|view| diagnostic(shown, &view, &rope, remarks.get(&view.id)))
+        .collect()
 }
 
-fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope) -> Value {
+fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope, remarks: Option<&Vec<String>>) -> Value {
     let info = shown.review.change(view.change);
     let title = info.map(|info| info.title.as_str()).unwrap_or_default();
     let mut message = format!("{title}: {}", view::title(view));
-    for remark in evidence::remarks(shown, view) {
+    for remark in remarks.into_iter().flatten() {
         message = format!("{message}; {remark}");
     }
     json!({
@@ -86,6 +89,7 @@ pub fn actions(desk: &Desk, path: &WorkspacePath, uri: &str, range: Range, only:
         actions.push(action);
     };
     let shown = Shown::bare(desk);
+    let remarks = evidence::remarks(&shown, path);
     for view in desk.review().hunks().filter(|view| view.file.path() == path) {
         let at = range_of(&view, &rope, desk.encoding());
         let last = if at.end > at.start && at.end.character == 0 {
@@ -97,7 +101,7 @@ pub fn actions(desk: &Desk, path: &WorkspacePath, uri: &str, range: Range, only:
             continue;
         }
         let argument = json!({ "hunk": shown.name(view.id), "digest": view.digest.to_string() });
-        let mark = diagnostic(&shown, &view, &rope);
+        let mark = diagnostic(&shown, &view, &rope, remarks.get(&view.id));
         push(KEEP, "freehold.keepHunk", argument.clone(), Some(mark.clone()));
         push(DROP, "freehold.dropHunk", argument, Some(mark));
     }

@@ -1,10 +1,11 @@
 //! What speaks for a change and against it: whether its files still parse, how commands ended.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use changes::{ChangeId, Digest, FileReview, HunkView, Part, Review, Status, WorkspacePath};
+use changes::{ChangeId, Digest, FileReview, HunkId, OperationKind, Part, Review, Status, WorkspacePath};
 use ropey::Rope;
 use serde_json::{Value, json};
 use syntax::{Limits, Tree};
@@ -60,10 +61,10 @@ impl Parsed {
         found
     }
 
-    /// What was found of the file of a hunk when it was last looked at: a remark, if there is one.
-    fn remark(&self, view: &HunkView) -> Option<String> {
-        let syntax = locked(&self.files).get(view.file.path()).copied()?;
-        matches!(view.part, Part::Text(_)).then(|| match syntax {
+    /// What was found of a file when it was last looked at: a remark, if there is one.
+    fn remark(&self, path: &WorkspacePath) -> Option<String> {
+        let syntax = locked(&self.files).get(path).copied()?;
+        Some(match syntax {
             Syntax::Broken { line } => format!("the file would not parse any more (line {line})"),
             Syntax::Mended => "the file would parse again".to_owned(),
         })
@@ -168,61 +169,85 @@ impl Shown {
     }
 }
 
-/// What there is to remark about a hunk besides what it does: that its file would not parse, what a command
-/// says of its lines that it did not say before.
+/// What there is to remark about the hunks of a file besides what they do: that it would not parse, what a
+/// command says of their lines that it did not say before.
 #[must_use]
-pub fn remarks(shown: &Shown, view: &HunkView) -> Vec<String> {
-    if !matches!(view.part, Part::Text(_)) {
-        return Vec::new();
-    }
-    let mut remarks: Vec<String> = shown.parsed.remark(view).into_iter().collect();
-    if let Some(run) = shown.outcomes(view.change, |outcomes| outcomes.diagnosed.as_ref()) {
-        let new = new_at(shown, view, run);
-        let word = |said: &&Diagnostic| match said.severity {
-            Severity::Error => format!("new error: {}", said.message),
-            Severity::Warning => format!("new warning: {}", said.message),
-            Severity::Unsaid => format!("new: {}", said.message),
-        };
-        remarks.extend(new.iter().take(REMARKS_MAX).map(word));
-        if new.len() > REMARKS_MAX {
-            remarks.push(format!("{} more that are new", new.len() - REMARKS_MAX));
+pub fn remarks(shown: &Shown, path: &WorkspacePath) -> BTreeMap<HunkId, Vec<String>> {
+    let mut remarks: BTreeMap<HunkId, Vec<String>> = BTreeMap::new();
+    let syntax = shown.parsed.remark(path);
+    for (change, places) in places(&shown.review, path) {
+        for (hunk, _) in &places {
+            remarks.entry(*hunk).or_default().extend(syntax.clone());
+        }
+        if let Some(run) = shown.outcomes(change, |outcomes| outcomes.diagnosed.as_ref()) {
+            for (hunk, new) in new_at(&shown.review, path, &places, run) {
+                let known = remarks.entry(hunk).or_default();
+                known.extend(new.iter().take(REMARKS_MAX).map(|said| word(said)));
+                if new.len() > REMARKS_MAX {
+                    known.push(format!("{} more that are new", new.len() - REMARKS_MAX));
+                }
+            }
         }
     }
     remarks
 }
 
-/// What is new on the lines that a hunk brings; what is new on lines of no hunk is told at the file's first.
-fn new_at<'a>(shown: &Shown, view: &HunkView, run: &'a Diagnosed) -> Vec<&'a Diagnostic> {
-    let path = view.file.preview().path;
-    let new = run.new.iter().filter(|said| said.path == path.as_str());
-    let new: Vec<&Diagnostic> = new.collect();
-    if new.is_empty() {
-        return new;
+fn word(said: &Diagnostic) -> String {
+    match said.severity {
+        Severity::Error => format!("new error: {}", said.message),
+        Severity::Warning => format!("new warning: {}", said.message),
+        Severity::Unsaid => format!("new: {}", said.message),
     }
-    let live = view.file.text().live();
-    let count = |text: &str| text.split_inclusive('\n').count();
-    let ends = |text: &str| text.matches('\n').count();
-    // The lines of each hunk in the proposed text, from 1.
-    let (mut added, mut removed) = (0, 0);
-    let mut places = Vec::new();
-    let hunks = shown.review.hunks();
-    for other in hunks.filter(|other| other.file.path() == view.file.path()) {
-        let Part::Text(hunk) = other.part else { continue };
-        let start = (ends(&live[..hunk.range().start]) + added + 1).saturating_sub(removed);
-        let lines = count(hunk.proposed());
-        places.push((other.id, start..start + lines.max(1)));
-        if other.status == Status::Ready {
-            added += lines;
-            removed += count(hunk.base());
+}
+
+/// The hunks of text of a change in a file, and their lines in the proposed text, from 1.
+type Places = Vec<(HunkId, Range<usize>)>;
+
+fn places(review: &Review, path: &WorkspacePath) -> BTreeMap<ChangeId, Places> {
+    let mut places: BTreeMap<ChangeId, Places> = BTreeMap::new();
+    let lines = |text: &str| text.split_inclusive('\n').count();
+    // Lines of the live text up to `at`, those that hunks bring and those that they take away.
+    let (mut at, mut live_lines, mut added, mut removed) = (0, 0, 0, 0);
+    for view in review.hunks().filter(|view| view.file.path() == path) {
+        let Part::Text(hunk) = view.part else { continue };
+        let live = view.file.text().live();
+        let start = hunk.range().start;
+        live_lines += live[at..start.max(at)].matches('\n').count();
+        at = at.max(start);
+        let first = (live_lines + added + 1).saturating_sub(removed);
+        let count = lines(hunk.proposed());
+        let known = places.entry(view.change).or_default();
+        known.push((view.id, first..first + count.max(1)));
+        if view.status == Status::Ready {
+            added += count;
+            removed += lines(hunk.base());
         }
     }
-    let first = places.first().map(|(id, _)| *id);
-    let is_here = |said: &&Diagnostic| {
+    places
+}
+
+/// What is new on the lines that hunks bring; what is new on other lines of the file is told at its first hunk.
+fn new_at<'a>(
+    review: &Review,
+    path: &WorkspacePath,
+    places: &Places,
+    run: &'a Diagnosed,
+) -> BTreeMap<HunkId, Vec<&'a Diagnostic>> {
+    let operations = review.file(path).map_or(&[][..], FileReview::operations);
+    let moved = operations.iter().find_map(|operation| match operation.kind() {
+        OperationKind::Rename(to) => Some(to),
+        _ => None,
+    });
+    let path = moved.unwrap_or(path).as_str();
+    let mut found: BTreeMap<HunkId, Vec<&Diagnostic>> = BTreeMap::new();
+    for said in run.new.iter().filter(|said| said.path == path) {
         let line = usize::try_from(said.line).unwrap_or(usize::MAX);
-        let at = places.iter().find(|(_, lines)| lines.contains(&line));
-        at.map(|(id, _)| *id).or(first) == Some(view.id)
-    };
-    new.into_iter().filter(is_here).collect()
+        let here = places.iter().find(|(_, lines)| lines.contains(&line));
+        if let Some((hunk, _)) = here.or(places.first()) {
+            found.entry(*hunk).or_default().push(said);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
