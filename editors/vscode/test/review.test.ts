@@ -21,7 +21,7 @@ function hunk(id: string, change: string, extra: object) {
 
 const sent = {
     changes: [
-        { id: "c1", title: "Louder", origin: "a patch", evidence: { parse: [{ path: "b.txt", brackets: "mended" }], tests: { run: "make", passed: true, code: 0, output: "" } } },
+        { id: "c1", title: "Louder", origin: "a patch", evidence: { parse: [{ path: "b.txt", syntax: "mended" }], tests: { run: "make", passed: true, code: 0, output: "" } } },
         { id: "c2", title: "", origin: "" },
     ],
     files: [
@@ -88,7 +88,7 @@ test("every node has a name to be read out, and an identity of its own", () => {
     }
     assert.equal(new Set(rows.map(({ id }) => id)).size, rows.length);
     assert.deepEqual(rows.slice(0, 4).map(({ spoken }) => spoken), [
-        "Change Louder, 4 hunks in 2 files, Proposed by a patch, b.txt: closes brackets that were open, make: passed",
+        "Change Louder, 4 hunks in 2 files, Proposed by a patch, b.txt: would parse again, make: passed",
         "File src/a.txt, 2 hunks",
         "replace: TWO, line 2, 1 hunk more like this",
         "remove: six, line 6, Stands or falls with 1 other hunk",
@@ -96,12 +96,31 @@ test("every node has a name to be read out, and an identity of its own", () => {
 });
 
 test("what speaks against a change is seen before anything is opened", () => {
-    const evidence = { parse: [{ path: "a", brackets: "broken" }], tests: { run: "make", passed: false, code: 2, output: "1\n".repeat(99) } };
+    const evidence = { parse: [{ path: "a", syntax: "broken", line: 3 }], tests: { run: "make", passed: false, code: 2, output: "1\n".repeat(99) } };
     const [node] = tree(review({ ...sent, changes: [{ id: "c1", title: "Louder", origin: "", evidence }] }));
     assert.ok(node);
     const { icon, tooltip } = row(node);
     assert.equal(icon, "warning");
-    assert.match(tooltip, /^Louder\n4 hunks in 2 files\na: leaves brackets open\nmake: failed\n(1\n){11}1$/);
+    assert.match(tooltip, /^Louder\n4 hunks in 2 files\na: would not parse any more \(line 3\)\nmake: failed\n(1\n){11}1$/);
+});
+
+test("what a command says only of the files as they would be speaks against a change", () => {
+    const said = (line: number) => ({ path: "a", line, message: "odd" });
+    const shown = (diagnostics: object) => {
+        const evidence = { parse: [], diagnostics: { run: "lint", new: [], moreNew: 0, gone: [], moreGone: 0, ...diagnostics } };
+        const [node] = tree(review({ ...sent, changes: [{ id: "c1", title: "Louder", origin: "", evidence }] }));
+        assert.ok(node);
+        const { icon, tooltip } = row(node);
+        return [icon, ...tooltip.split("\n").slice(2)];
+    };
+    assert.deepEqual(shown({ new: [said(1), said(2), {}, { line: "1" }], moreNew: 3, gone: [said(4)] }), [
+        "warning",
+        "lint: 5 new, 1 gone",
+        "a:1: odd",
+        "a:2: odd",
+    ]);
+    assert.deepEqual(shown({ gone: [said(4)], moreGone: 1 }), ["git-pull-request", "lint: 0 new, 2 gone"]);
+    assert.deepEqual(shown({ failed: { code: 3, output: "no" } }), ["warning", "lint: failed"]);
 });
 
 test("what is no review is refused, and what of it is unknown is left out", () => {

@@ -29,6 +29,8 @@ pub enum AuditKind {
     Decision,
     /// Files were written.
     Write,
+    /// A volume begins; see [`crate::Volumes`].
+    Continues,
 }
 
 /// What a record says.
@@ -85,6 +87,20 @@ pub enum Fault {
         /// How many there should be.
         expected: u64,
     },
+    /// Something is wrong within a volume of a log.
+    #[error("volume {volume}: {fault}")]
+    Within {
+        /// The volume, from 1.
+        volume: u64,
+        /// What.
+        fault: Box<Fault>,
+    },
+    /// A volume of a log is missing, or is not the one that was begun there.
+    #[error("volume {volume} is missing, or does not follow from the one before it")]
+    Volume {
+        /// The volume, from 1.
+        volume: u64,
+    },
     /// The file that says where the log ends is missing or cannot be read.
     #[error("the file that says where the log ends cannot be read")]
     Head,
@@ -100,13 +116,13 @@ struct Record {
 
 /// How far a log goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct End {
+pub(crate) struct End {
     /// How many records there are.
-    records: u64,
+    pub(crate) records: u64,
     /// How many bytes they take.
-    bytes: u64,
+    pub(crate) bytes: u64,
     /// The digest of the last one.
-    digest: Digest,
+    pub(crate) digest: Digest,
 }
 
 /// Where the log ended when it was last written, and where it would end after what was being written.
@@ -117,7 +133,7 @@ struct Head {
 }
 
 impl End {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             records: 0,
             bytes: 0,
@@ -181,10 +197,15 @@ impl<'a> Audit<'a> {
     /// # Errors
     /// When it is not, or cannot be read.
     pub fn verify(&self) -> Result<Vec<AuditEntry>, AuditError> {
+        Ok(self.verify_to_end()?.0)
+    }
+
+    /// All records, as [`Audit::verify`] has them, and where they end.
+    pub(crate) fn verify_to_end(&self) -> Result<(Vec<AuditEntry>, End), AuditError> {
         let log = self.read_log()?;
         let head = match self.read_head()? {
             Some(head) => head,
-            None if log.is_empty() => return Ok(Vec::new()),
+            None if log.is_empty() => return Ok((Vec::new(), End::start())),
             None => return Err(Fault::Head.into()),
         };
         let halfway = head.written.bytes..head.intended.bytes;
@@ -219,7 +240,13 @@ impl<'a> Audit<'a> {
             }
             .into());
         }
-        Ok(entries)
+        Ok((entries, end))
+    }
+
+    /// Where the log ends; what was only half written when the power went is cut off.
+    pub(crate) fn end(&self) -> Result<End, AuditError> {
+        let _lock = self.lock()?;
+        self.mend()
     }
 
     /// Finds the end of the log, and cuts off what was only half written when the power went.
@@ -301,7 +328,7 @@ impl<'a> Audit<'a> {
 
 const DIGEST_DIGITS: usize = 64;
 
-fn read_or_nothing(files: &dyn Files, path: &Path) -> Result<Option<Vec<u8>>, host::Error> {
+pub(crate) fn read_or_nothing(files: &dyn Files, path: &Path) -> Result<Option<Vec<u8>>, host::Error> {
     match files.read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.is_not_found() => Ok(None),

@@ -277,7 +277,8 @@ impl FileReview {
     }
 
     /// What keeping all but the dropped would give; conflicts are left as they are.
-    pub(crate) fn preview(&self) -> Preview {
+    #[must_use]
+    pub fn preview(&self) -> Preview {
         let wanted = |operation: &&Operation| {
             let decision = operation.effective(self.standing);
             match operation.status(self.standing) {
@@ -367,8 +368,11 @@ impl Kept {
 
 /// A file as it would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Preview {
-    pub(crate) path: WorkspacePath,
-    pub(crate) content: Option<Content>,
-    pub(crate) mode: u32,
+pub struct Preview {
+    /// Where it would be.
+    pub path: WorkspacePath,
+    /// What it would hold; nothing if there would be none.
+    pub content: Option<Content>,
+    /// Its permission bits (0 to 0o7777).
+    pub mode: u32,
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::blame::Source;
 use crate::hunk::HunkId;
 use crate::operation::Standing;
+use crate::undo::{StepHunk, StepPart};
 use crate::{Digest, PathError, WorkspacePath};
 
 /// The version of the records; a program that does not know it leaves the folder alone.
@@ -47,6 +48,9 @@ pub struct About {
     pub run: String,
     /// The steps that it takes back, if that is what it is for.
     pub takes_back: Vec<StepId>,
+    /// The one hunk that it takes back of its only such step, if not all of it; see
+    /// [`crate::TakeBack::part`].
+    pub part: Option<StepPart>,
     /// The hunks of the review that it carries out, if that is what it is for; see [`crate::Plan::hunks`].
     pub hunks: Vec<HunkId>,
     /// Who decided that it be done.
@@ -86,6 +90,8 @@ struct Record {
     session: String,
     run: String,
     takes_back: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<PartRecord>,
     #[serde(default)]
     hunks: Vec<HunkId>,
     #[serde(default)]
@@ -94,6 +100,13 @@ struct Record {
     sources: Vec<Source>,
     files: Vec<FileRecord>,
     folders: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartRecord {
+    path: String,
+    index: usize,
+    of: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -279,6 +292,7 @@ impl Record {
             session: step.about.session.clone(),
             run: step.about.run.clone(),
             takes_back: step.about.takes_back.iter().map(|id| id.0).collect(),
+            part: step.about.part.as_ref().map(PartRecord::of),
             hunks: step.about.hunks.clone(),
             person: step.about.person.clone(),
             sources: step.about.sources.clone(),
@@ -297,6 +311,7 @@ impl Record {
                 in_editor: file.in_editor,
             })
         };
+        let part = self.part.map(PartRecord::part);
         Some(Step {
             id,
             about: About {
@@ -304,12 +319,36 @@ impl Record {
                 session: self.session,
                 run: self.run,
                 takes_back: self.takes_back.into_iter().map(StepId).collect(),
+                part: match part {
+                    Some(part) => Some(part?),
+                    None => None,
+                },
                 hunks: self.hunks,
                 person: self.person,
                 sources: self.sources,
             },
             files: self.files.into_iter().map(file).collect::<Option<_>>()?,
             folders: self.folders,
+        })
+    }
+}
+
+impl PartRecord {
+    fn of(part: &StepPart) -> Self {
+        Self {
+            path: part.hunk.path.as_str().to_owned(),
+            index: part.hunk.index,
+            of: part.of,
+        }
+    }
+
+    fn part(self) -> Option<StepPart> {
+        Some(StepPart {
+            hunk: StepHunk {
+                path: WorkspacePath::parse(&self.path).ok()?,
+                index: self.index,
+            },
+            of: self.of,
         })
     }
 }

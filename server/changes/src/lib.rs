@@ -24,13 +24,14 @@ mod review;
 mod store;
 mod text_review;
 mod undo;
+mod volumes;
 mod writer;
 
 pub use audit::{Audit, AuditEntry, AuditError, AuditKind, Fault};
 pub use blame::{Behind, Source};
 pub use content::{Base, Content, EncodeError, Encoding, Format, LineEnding};
 pub use digest::Digest;
-pub use file_review::{Authority, FileReview, Live, ProposedFile};
+pub use file_review::{Authority, FileReview, Live, Preview, ProposedFile};
 pub use home::Home;
 pub use hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
 pub use journal::{About, FileStep, JournalError, Step, StepId};
@@ -47,5 +48,6 @@ pub use review::{
 };
 pub use store::{Store, StoreError};
 pub use text_review::{EditError, Stale, TextReview};
-pub use undo::{StepHunk, TakeBack, TakeBackError, next_redo, next_undo, undoable};
+pub use undo::{StepHunk, StepPart, TakeBack, TakeBackError, next_redo, next_undo, undoable};
+pub use volumes::Volumes;
 pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

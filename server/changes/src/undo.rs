@@ -22,15 +22,26 @@ pub struct TakeBack {
     pub writes: Vec<Write>,
     /// What cannot be taken back without overwriting somebody's work: to be proposed, and decided.
     pub conflicts: Vec<ProposedFile>,
+    /// The hunk that is taken back, if it is one; [`crate::About::part`] of the apply says so.
+    pub part: Option<StepPart>,
 }
 
 /// One hunk of a step, counted in the order of the text among what the step did to the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepHunk {
     /// The file.
     pub path: WorkspacePath,
     /// Which of its hunks, from 0.
     pub index: usize,
+}
+
+/// A hunk as a part of its step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepPart {
+    /// The hunk.
+    pub hunk: StepHunk,
+    /// How many parts the step has, in all its files.
+    pub of: usize,
 }
 
 /// Steps cannot be taken back.
@@ -41,6 +52,16 @@ pub enum TakeBackError {
     Unknown {
         /// The step.
         step: StepId,
+    },
+    /// The step has no such hunk.
+    #[error("step {} has {count} hunks in `{}`, and no other", step.0, hunk.path)]
+    NoHunk {
+        /// The step.
+        step: StepId,
+        /// What was asked for.
+        hunk: StepHunk,
+        /// How many there are in that file.
+        count: usize,
     },
     /// The journal cannot be read.
     #[error(transparent)]
@@ -53,14 +74,29 @@ pub enum TakeBackError {
     Apply(#[from] ApplyError),
 }
 
-/// The steps that still hold: those that no step that holds takes back.
+/// The steps that still hold, if only in part: those that no step that holds takes back.
 fn standing_steps(steps: &[Step]) -> Vec<&Step> {
     let mut taken_back = BTreeSet::new();
+    let mut parts: BTreeMap<StepId, BTreeSet<&StepHunk>> = BTreeMap::new();
     let mut standing = Vec::new();
     for step in steps.iter().rev() {
-        if !taken_back.contains(&step.id) {
-            taken_back.extend(step.about.takes_back.iter().copied());
-            standing.push(step);
+        if taken_back.contains(&step.id) {
+            continue;
+        }
+        standing.push(step);
+        match &step.about.part {
+            // What is taken back in part itself has given a part of the others back.
+            _ if parts.contains_key(&step.id) => {}
+            None => taken_back.extend(step.about.takes_back.iter().copied()),
+            Some(part) => {
+                for &id in &step.about.takes_back {
+                    let known = parts.entry(id).or_default();
+                    known.insert(&part.hunk);
+                    if known.len() >= part.of {
+                        taken_back.insert(id);
+                    }
+                }
+            }
         }
     }
     standing.reverse();
@@ -150,6 +186,10 @@ impl Writer<'_> {
             chosen.push(found.ok_or(TakeBackError::Unknown { step })?);
         }
         chosen.sort_by_key(|step| step.id);
+        let part = match (only, chosen.as_slice()) {
+            (Some(only), [step]) => Some(self.part(step, only)?),
+            _ => None,
+        };
         let mut files: BTreeMap<WorkspacePath, Going> = BTreeMap::new();
         let mut conflicts = Vec::new();
         let changes = chosen.iter().rev().flat_map(|step| step.files.iter().rev());
@@ -165,7 +205,38 @@ impl Writer<'_> {
             .into_iter()
             .filter_map(|(path, going)| going.write(path))
             .collect();
-        Ok(TakeBack { writes, conflicts })
+        Ok(TakeBack {
+            writes,
+            conflicts,
+            part,
+        })
+    }
+
+    /// `only` as a part of `step`.
+    fn part(&self, step: &Step, only: &StepHunk) -> Result<StepPart, TakeBackError> {
+        let (mut of, mut count) = (0, 0);
+        for file in &step.files {
+            let (before, after) = (self.bytes(file.before)?, self.bytes(file.after)?);
+            let hunks = reversal(before.as_ref(), after.as_ref()).map(|review| review.hunks().len());
+            // A mode that goes with hunks is taken back with all the rest only.
+            let with_mode = hunks.is_some() && file.before.mode() != file.after.mode();
+            let hunks = hunks.unwrap_or(1);
+            of += hunks + usize::from(with_mode);
+            if file.path == only.path {
+                count = hunks;
+            }
+        }
+        if only.index >= count {
+            return Err(TakeBackError::NoHunk {
+                step: step.id,
+                hunk: only.clone(),
+                count,
+            });
+        }
+        Ok(StepPart {
+            hunk: only.clone(),
+            of,
+        })
     }
 
     /// Takes one change of a file back from where the file is `going`.
@@ -181,6 +252,8 @@ impl Writer<'_> {
             return Ok(going);
         }
         let (before, after) = (self.bytes(change.before)?, self.bytes(change.after)?);
+        // What has no hunks is one.
+        let only = only.filter(|_| reversal(before.as_ref(), after.as_ref()).is_some());
         if now == change.after && only.is_none() {
             going.target = before;
             return Ok(going);
@@ -261,20 +334,11 @@ fn merged(
     now: Option<&File>,
     only: Option<usize>,
 ) -> Option<File> {
-    let ((before, before_mode), (after, after_mode), (now, now_mode)) = (before?, after?, now?);
-    let (before, after) = (Content::decode(before), Content::decode(after));
+    let (&(_, before_mode), &(_, after_mode), (now, now_mode)) = (before?, after?, now?);
     let Content::Text { text: now, format } = Content::decode(now) else {
         return None;
     };
-    let mut review = TextReview::new(after.text()?);
-    let mut last = 0;
-    let next_id = || {
-        last += 1;
-        HunkId(last)
-    };
-    review
-        .propose(after.text()?, before.text()?, ChangeId(0), next_id)
-        .ok()?;
+    let mut review = reversal(before, after)?;
     if let Some(only) = only {
         let only = review.hunks().get(only)?.id();
         review.forget(|hunk, _| hunk.id() != only);
@@ -288,8 +352,8 @@ fn merged(
         return None;
     }
     let text = review.preview();
-    let mode = if only.is_none() && now_mode == after_mode {
-        *before_mode
+    let mode = if only.is_none() && *now_mode == after_mode {
+        before_mode
     } else {
         *now_mode
     };
@@ -302,4 +366,19 @@ fn merged(
         .ok()?,
         mode,
     ))
+}
+
+/// What takes a text back from `after` to `before`, as hunks; nothing where there are none, because a side is
+/// no text or is not there, or only the mode differs.
+fn reversal(before: Option<&File>, after: Option<&File>) -> Option<TextReview> {
+    let (before, after) = (Content::decode(&before?.0), Content::decode(&after?.0));
+    let (before, after) = (before.text()?, after.text()?);
+    let mut review = TextReview::new(after);
+    let mut last = 0;
+    let next_id = || {
+        last += 1;
+        HunkId(last)
+    };
+    review.propose(after, before, ChangeId(0), next_id).ok()?;
+    (!review.hunks().is_empty()).then_some(review)
 }

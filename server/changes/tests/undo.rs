@@ -73,12 +73,30 @@ impl Workspace {
         self.writer().apply(back.writes, about).expect("applied").id
     }
 
+    fn take_hunk_back(&self, step: StepId, name: &str, index: usize) -> StepId {
+        let back = self.find_back(&[step], Some(&hunk(name, index)));
+        assert_eq!(back.conflicts, []);
+        let about = About {
+            takes_back: vec![step],
+            part: back.part,
+            ..About::default()
+        };
+        self.writer().apply(back.writes, about).expect("applied").id
+    }
+
     fn undo(&self) {
         self.take_back(&[next_undo(&self.writer().steps().expect("read")).expect("something to undo")]);
     }
 
     fn redo(&self) {
         self.take_back(&[next_redo(&self.writer().steps().expect("read")).expect("something to redo")]);
+    }
+}
+
+fn hunk(name: &str, index: usize) -> StepHunk {
+    StepHunk {
+        path: path(name),
+        index,
     }
 }
 
@@ -206,18 +224,94 @@ fn what_the_user_did_in_the_same_place_is_a_conflict_and_stays() {
 fn one_hunk_is_taken_back_by_itself() {
     let workspace = Workspace::new(&[("a", "one\ntwo\nthree\nfour\n")]);
     let changed = workspace.apply("", &[("a", Some("ONE\ntwo\nthree\nFOUR\n")), ("b", Some("b"))]);
-    let hunk = StepHunk {
-        path: path("a"),
-        index: 1,
-    };
-    let back = workspace.find_back(&[changed], Some(&hunk));
-    assert_eq!(back.conflicts, []);
-    workspace
-        .writer()
-        .apply(back.writes, About::default())
-        .expect("applied");
+    workspace.take_hunk_back(changed, "a", 1);
     assert_eq!(workspace.text("a").as_deref(), Some("ONE\ntwo\nthree\nfour\n"));
     assert_eq!(workspace.text("b").as_deref(), Some("b"));
+    // The rest of the step still stands, and goes by itself; a file that was made is a hunk of its own.
+    workspace.take_hunk_back(changed, "b", 0);
+    assert_eq!(workspace.text("b"), None);
+    workspace.undo();
+    assert_eq!(workspace.text("a").as_deref(), Some("one\ntwo\nthree\nfour\n"));
+    assert_eq!(next_undo(&workspace.writer().steps().expect("read")), None);
+    for index in [2, 9] {
+        let only = hunk("a", index);
+        let writer = workspace.writer();
+        let refused = writer.take_back(&[changed], Some(&only), |path| writer.live_on_disk(path));
+        let message = refused.expect_err("there is none").to_string();
+        assert_eq!(message, "step 1 has 2 hunks in `a`, and no other");
+    }
+}
+
+/// What a user does one after the other to a step of three hunks.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    UndoHunk(usize),
+    Undo,
+    Redo,
+}
+
+#[test]
+fn hunks_and_steps_are_taken_back_and_done_again_in_any_order() {
+    let acts = [
+        Act::UndoHunk(0),
+        Act::UndoHunk(1),
+        Act::UndoHunk(2),
+        Act::Undo,
+        Act::Redo,
+    ];
+    let shown = |hunks: [bool; 3]| {
+        let line = |at: usize| {
+            if hunks[at] {
+                ["A", "C", "E"][at]
+            } else {
+                ["a", "c", "e"][at]
+            }
+        };
+        format!("{}\nb\n{}\nd\n{}\n", line(0), line(1), line(2))
+    };
+    for sequence in 0..5_usize.pow(5) {
+        let workspace = Workspace::new(&[("f", &shown([false; 3]))]);
+        let step = workspace.apply("", &[("f", Some(&shown([true; 3])))]);
+        let (mut stands, mut undone) = ([true; 3], Vec::new());
+        let mut rest = sequence;
+        let mut played = Vec::new();
+        for _ in 0..5 {
+            let act = acts[rest % 5];
+            rest /= 5;
+            played.push(act);
+            match act {
+                Act::UndoHunk(at) if stands[at] => {
+                    undone.push(stands);
+                    stands[at] = false;
+                    workspace.take_hunk_back(step, "f", at);
+                }
+                Act::UndoHunk(at) => {
+                    let back = workspace.find_back(&[step], Some(&hunk("f", at)));
+                    assert_eq!((back.writes, back.conflicts), (vec![], vec![]), "{played:?}");
+                }
+                Act::Undo if stands == [false; 3] => {
+                    let steps = workspace.writer().steps().expect("read");
+                    assert_eq!(next_undo(&steps), None, "{played:?}");
+                }
+                Act::Undo => {
+                    undone.push(stands);
+                    stands = [false; 3];
+                    workspace.undo();
+                }
+                Act::Redo => match undone.pop() {
+                    Some(before) => {
+                        stands = before;
+                        workspace.redo();
+                    }
+                    None => {
+                        let steps = workspace.writer().steps().expect("read");
+                        assert_eq!(next_redo(&steps), None, "{played:?}");
+                    }
+                },
+            }
+            assert_eq!(workspace.text("f"), Some(shown(stands)), "{played:?}");
+        }
+    }
 }
 
 #[test]

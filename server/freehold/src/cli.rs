@@ -157,6 +157,10 @@ pub struct ProposeArguments {
     /// Run this command against the files as they would be, and say whether it passes
     #[arg(long, value_name = "COMMAND")]
     pub check: Option<String>,
+    /// Run this command (a compiler, a linter) against the files as they are and as they would be; say which of
+    /// the errors and warnings that it prints are new and which gone, and fail if any is new
+    #[arg(long, value_name = "COMMAND")]
+    pub diagnose: Option<String>,
     #[command(flatten)]
     pub workspace: WorkspaceArguments,
 }
@@ -230,8 +234,10 @@ pub struct AuditArguments {
 pub enum AuditCommand {
     /// Show every record
     Show,
-    /// Say whether the log is as it was left
+    /// Say whether the log is as it was left, and the record of requests to models
     Verify,
+    /// Show the record of requests to models, of all workspaces: who was asked when, and a digest of what
+    Requests,
 }
 
 #[derive(Debug, Args)]

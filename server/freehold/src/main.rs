@@ -2,9 +2,11 @@
 
 mod cli;
 mod engine_process;
+mod language_ids;
 mod lsp;
 mod models;
 mod paths;
+mod request_record;
 mod review;
 mod settings;
 mod suggestion_record;

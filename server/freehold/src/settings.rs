@@ -27,6 +27,15 @@ pub struct Settings {
     pub endpoint: Option<EndpointSettings>,
     /// Inline completion.
     pub completion: CompletionSettings,
+    /// What is put on record.
+    pub audit: AuditSettings,
+}
+
+/// What is put on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Whether requests to the engine on this machine are; those to an endpoint are always.
+    pub completions: bool,
 }
 
 /// Settings of the engine process.
@@ -88,6 +97,13 @@ struct Given {
     engine: GivenEngine,
     endpoint: GivenEndpoint,
     completion: GivenCompletion,
+    audit: GivenAudit,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct GivenAudit {
+    completions: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +167,9 @@ impl Given {
                 exclude: self.completion.exclude,
                 scopes_off: self.completion.scopes_off,
                 keep_texts: self.completion.keep_texts.unwrap_or(keys::KEEP_TEXTS),
+            },
+            audit: AuditSettings {
+                completions: self.audit.completions.unwrap_or(keys::AUDIT_COMPLETIONS),
             },
         }
     }

@@ -33,7 +33,7 @@ const WORKS: &str = "file:///project/add.rs";
 const WORKS_TEXT: &str = "fn add(a: i32, b: i32) -> i32 {\n    \n}\n";
 
 struct Program {
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
     editor: Editor,
     child: Child,
     input: Option<ChildStdin>,
@@ -43,10 +43,16 @@ struct Program {
 impl Program {
     /// Starts the program with a script of its own.
     fn start(name: &str) -> Self {
+        Self::start_with(name, "")
+    }
+
+    /// Starts it with these settings besides.
+    fn start_with(name: &str, settings: &str) -> Self {
         let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
         std::fs::write(&script, SCRIPT).expect("the folder for tests can be written");
         // Short, because the path of a socket may have 107 bytes at most.
         let home = tempfile::tempdir().expect("there is room for a folder");
+        std::fs::write(home.path().join("config.toml"), settings).expect("the folder can be written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_freehold"))
             .arg("lsp")
             .env("FREEHOLD_SCRIPT", script)
@@ -68,7 +74,7 @@ impl Program {
         });
         let input = child.stdin.take();
         let mut program = Self {
-            _home: home,
+            home,
             editor: Editor::new(),
             child,
             input,
@@ -211,4 +217,31 @@ fn a_line_of_a_hundred_megabytes_is_a_line_like_any_other() {
     assert!(matches!(program.ask(long, 1, 0), Answer::Result(_)));
     program.assert_works("a line of 100 MB");
     assert_eq!(program.leave().code(), Some(0));
+}
+
+#[test]
+fn requests_to_the_model_are_on_record_if_the_user_wants_it() {
+    let requests = |settings: &str| -> Vec<Value> {
+        let name = format!("on_record_{}", settings.len());
+        let mut program = Program::start_with(&name, settings);
+        program.assert_works("nothing");
+        let nothing = tempfile::tempdir().expect("there is room for a folder");
+        let home = std::mem::replace(&mut program.home, nothing);
+        assert_eq!(program.leave().code(), Some(0));
+        let shown = Command::new(env!("CARGO_BIN_EXE_freehold"))
+            .args(["audit", "--json", "requests"])
+            .env("FREEHOLD_HOME", home.path())
+            .output()
+            .expect("the program starts");
+        serde_json::from_slice(&shown.stdout).expect("JSON")
+    };
+    assert_eq!(requests(""), Vec::<Value>::new());
+    let recorded = requests("[audit]\ncompletions = true\n");
+    assert!(!recorded.is_empty());
+    for record in recorded {
+        assert_eq!(record["kind"], "request");
+        let fields = record["fields"].as_array().expect("a list");
+        assert_eq!(fields[..2], [json!(["to", "here"]), json!(["model", "scripted"])]);
+        assert!(!record.to_string().contains("fn add"), "{record}");
+    }
 }

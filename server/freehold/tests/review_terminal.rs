@@ -117,6 +117,7 @@ fn alone_a_patch_is_proposed_decided_taken_back_and_accounted_for() {
     let shown = place.said(&["diff"], "");
     expect![[r#"
         c1  Louder (terminal)
+        `grep -q ONE a.txt && ! grep -q ONE "$FREEHOLD_HOME/../nowhere"` passes
 
         h2  a.txt:1  change 1 line to 1
         - one
@@ -150,11 +151,30 @@ fn alone_a_patch_is_proposed_decided_taken_back_and_accounted_for() {
     );
     assert_eq!(place.text("a.txt"), "one\ntwo\nthree\n");
     assert_eq!(place.text("b.txt"), "ALPHA\n");
+    assert_eq!(
+        place.said(&["undo", "--step", "1", "--hunk", "7", "--file", "a.txt"], ""),
+        "error: step 1 has 1 hunks in `a.txt`, and no other\n[1]\n"
+    );
+    // The rest of the step can still be taken back, and all of it be done again.
+    assert_eq!(place.said(&["undo"], ""), "taken back\n[0]\n");
+    assert_eq!(place.text("b.txt"), "alpha\n");
+    assert_eq!(
+        place.said(&["undo"], ""),
+        "error: there is nothing to undo\n[1]\n"
+    );
+    assert_eq!(place.said(&["redo"], ""), "done again\n[0]\n");
+    assert_eq!(place.text("a.txt"), "one\ntwo\nthree\n");
+    assert_eq!(place.text("b.txt"), "ALPHA\n");
+    assert_eq!(place.said(&["redo"], ""), "done again\n[0]\n");
+    assert_eq!(place.text("a.txt"), "ONE\ntwo\nthree\n");
     expect![[r#"
+        -    7  Redo Louder  a.txt
+        -    6  Redo Louder  b.txt
+        -    5  Undo Louder  b.txt
         -    4  Undo Louder  a.txt
         -    3  Redo Louder  a.txt, b.txt
         -    2  Undo Louder  a.txt, b.txt
-        -    1  Louder  a.txt, b.txt
+             1  Louder  a.txt, b.txt
         [0]
     "#]]
     .assert_eq(&place.said(&["checkpoints"], ""));
@@ -207,6 +227,30 @@ struct Server {
 
 impl Server {
     fn start(place: &Place) -> Self {
+        let mut server = Self::connect(place);
+        // Once this is answered, the workspace is open; then the socket is there.
+        server.request(
+            "workspace/executeCommand",
+            &json!({ "command": "freehold.checkpoints" }),
+        );
+        let run = place.home.path().join("run");
+        let listens = || {
+            let entries = std::fs::read_dir(&run).into_iter().flatten().flatten();
+            entries
+                .into_iter()
+                .any(|entry| entry.file_name().to_string_lossy().starts_with("review-"))
+        };
+        while !listens() {
+            server.request(
+                "workspace/executeCommand",
+                &json!({ "command": "freehold.review" }),
+            );
+        }
+        server
+    }
+
+    /// Starts without waiting for the workspace.
+    fn connect(place: &Place) -> Self {
         let mut child = place
             .program()
             .arg("lsp")
@@ -238,24 +282,6 @@ impl Server {
         let params = json!({ "processId": null, "rootUri": folder, "capabilities": capabilities });
         server.request("initialize", &params);
         server.notify("initialized", &json!({}));
-        // Once this is answered, the workspace is open; then the socket is there.
-        server.request(
-            "workspace/executeCommand",
-            &json!({ "command": "freehold.checkpoints" }),
-        );
-        let run = place.home.path().join("run");
-        let listens = || {
-            let entries = std::fs::read_dir(&run).into_iter().flatten().flatten();
-            entries
-                .into_iter()
-                .any(|entry| entry.file_name().to_string_lossy().starts_with("review-"))
-        };
-        while !listens() {
-            server.request(
-                "workspace/executeCommand",
-                &json!({ "command": "freehold.review" }),
-            );
-        }
         server
     }
 
@@ -266,16 +292,47 @@ impl Server {
     }
 
     fn request(&mut self, method: &str, params: &Value) -> Value {
+        match self.try_request(method, params) {
+            Answer::Result(value) => value,
+            Answer::Error(_, message) => panic!("{method}: {message}"),
+        }
+    }
+
+    fn command(&mut self, name: &str, argument: &Value) -> Answer {
+        let params = json!({ "command": format!("freehold.{name}"), "arguments": [argument] });
+        self.try_request("workspace/executeCommand", &params)
+    }
+
+    fn try_request(&mut self, method: &str, params: &Value) -> Answer {
         let (id, bytes) = self.editor.request(method, params);
         self.input.write_all(&bytes).expect("the program reads");
         self.input.flush().expect("the program reads");
         loop {
             match self.editor.answer(id) {
-                Some(Answer::Result(value)) => return value,
-                Some(Answer::Error(_, message)) => panic!("{method}: {message}"),
+                Some(answer) => return answer,
                 None => self.receive(),
             }
         }
+    }
+
+    /// Waits for a notification of this method that is as `wanted`.
+    fn told(&mut self, method: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let told = self.editor.notifications();
+            if let Some((_, params)) = told
+                .into_iter()
+                .find(|(name, params)| name == method && wanted(params))
+            {
+                return params;
+            }
+            self.receive();
+        }
+    }
+
+    fn leave(mut self) {
+        self.request("shutdown", &Value::Null);
+        self.notify("exit", &Value::Null);
+        assert!(self.child.wait().expect("the program ends").success());
     }
 
     fn receive(&mut self) {
@@ -344,9 +401,118 @@ fn beside_an_editor_the_terminal_reaches_its_server() {
         &json!({ "command": "freehold.review" }),
     );
     assert_eq!(state["files"][0]["hunks"].as_array().map(Vec::len), Some(1));
-    server.request("shutdown", &Value::Null);
-    server.notify("exit", &Value::Null);
-    assert!(server.child.wait().expect("the program ends").success());
+    server.leave();
     // What waits is still there, now for the terminal alone; what the editor did not save has changed.
     assert!(place.said(&["diff"], "").contains("THREE"));
+}
+
+#[test]
+fn a_second_window_shows_the_review_once_the_first_is_closed() {
+    let place = Place::new();
+    place.said(&["propose"], PATCH);
+    let first = Server::start(&place);
+    let mut second = Server::connect(&place);
+    let told = second.told("window/showMessage", |_| true);
+    let message = told["message"].as_str().expect("a text");
+    assert!(
+        message.starts_with("another window or command has the review of `")
+            && message.ends_with("open; what waits there shows here as soon as that is closed"),
+        "{message}"
+    );
+    match second.command("keepAll", &json!({})) {
+        Answer::Error(_, message) => assert!(message.starts_with("another window"), "{message}"),
+        Answer::Result(value) => panic!("somebody else has the review: {value}"),
+    }
+    // What is opened meanwhile counts once the review is here.
+    let uri = format!("file://{}", place.path("b.txt").display());
+    let document = json!({ "uri": uri, "languageId": "plaintext", "version": 1, "text": "beta\n" });
+    second.notify("textDocument/didOpen", &json!({ "textDocument": document }));
+    first.leave();
+    let state = second.told("freehold/reviewChanged", |state| {
+        state["files"].as_array().map(Vec::len) == Some(2)
+    });
+    assert_eq!(state["files"][0]["hunks"].as_array().map(Vec::len), Some(2));
+    assert_eq!(state["files"][1]["hunks"][0]["status"], "conflict");
+    match second.command("keepFile", &json!({ "path": "a.txt" })) {
+        Answer::Result(value) => assert_eq!(value["applied"], true, "{value}"),
+        Answer::Error(_, message) => panic!("{message}"),
+    }
+    assert_eq!(place.text("a.txt"), "ONE\ntwo\nTHREE\n");
+    // The terminal reaches the window that has it now.
+    assert!(place.said(&["diff"], "").contains("conflict"));
+    second.leave();
+}
+
+/// Says of every line with a capital letter or an `e` at its end that it is odd.
+const ODD: &str = "grep -Hn 'e$\\|[A-Z]' *.txt | sed 's/$/ is odd/'";
+
+#[test]
+fn what_a_command_says_of_the_files_is_compared() {
+    let place = Place::new();
+    let longer = PATCH.replace("@@ -1,3 +1,3 @@\n", "@@ -1,3 +1,4 @@\n+zero\n");
+    let proposed = place.said(
+        &["propose", "--diagnose", ODD],
+        &longer.replace("+THREE", "+three"),
+    );
+    expect![[r#"
+        c1: 2 hunks wait for your decision; see `freehold diff`
+        `ODD`: 2 new, 1 gone, 3 in all
+          + a.txt:2: ONE is odd
+          + b.txt:1: ALPHA is odd
+          - a.txt:1: one is odd
+        [1]
+    "#]]
+    .assert_eq(&proposed.replace(ODD, "ODD"));
+    assert_eq!(place.text("b.txt"), "alpha\n", "it runs in a copy");
+    // It is still known after a restart, and to the editor.
+    let shown = place.said(&["diff"], "");
+    expect![[r#"
+        c1  A patch (terminal)
+        `ODD`: 2 new, 1 gone, 3 in all
+          + a.txt:2: ONE is odd
+          + b.txt:1: ALPHA is odd"#]]
+    .assert_eq(
+        &shown
+            .lines()
+            .take(4)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .replace(ODD, "ODD"),
+    );
+
+    let mut server = Server::start(&place);
+    let hints = server.told("textDocument/publishDiagnostics", |params| {
+        params["uri"].as_str().is_some_and(|uri| uri.ends_with("/a.txt"))
+    });
+    let messages: Vec<&str> = hints["diagnostics"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|hint| hint["message"].as_str())
+        .collect();
+    expect!["A patch: change 1 line to 2; new: ONE is odd"].assert_eq(&messages.join("\n"));
+    let loud =
+        json!({ "change": "c1", "run": "for line in 7 8; do echo b.txt:1: error: $line; done; exit 3" });
+    let Answer::Result(diagnosed) = server.command("diagnose", &loud) else {
+        panic!("the command can be run");
+    };
+    assert_eq!(
+        diagnosed,
+        json!({
+            "run": loud["run"], "new": [], "moreNew": 0, "gone": [], "moreGone": 0, "count": 2,
+        })
+    );
+    let state = server.told("freehold/reviewChanged", |state| {
+        state["changes"][0]["evidence"]["diagnostics"]["count"] == 2
+    });
+    assert_eq!(state["changes"][0]["evidence"]["diagnostics"], diagnosed);
+    let Answer::Result(failed) = server.command("diagnose", &json!({ "run": "echo no such thing; exit 3" }))
+    else {
+        panic!("the command can be run");
+    };
+    assert_eq!(
+        failed["failed"],
+        json!({ "code": 3, "output": "no such thing\n" })
+    );
+    server.leave();
 }

@@ -8,7 +8,8 @@ use crate::Result;
 
 /// Runs other programs.
 pub trait Processes: Send + Sync {
-    /// Runs `command` to its end with nothing on its standard input.
+    /// Runs `command` to its end with nothing on its standard input. The middle of what it prints may be left
+    /// out if that is more than some 32 MiB.
     ///
     /// # Errors
     /// When it cannot be started; that it fails is in [`Output::status_code`].

@@ -65,10 +65,29 @@ export interface Change {
 
 /** What speaks for a change and against it. */
 export interface Evidence {
-    /** Files whose brackets the change leaves open, or closes. */
-    parse: { path: string; brackets: "broken" | "mended" }[];
+    /** Files that would not parse any more, with the first line at fault (from 1), or would again. */
+    parse: { path: string; syntax: "broken" | "mended"; line?: number }[];
     /** How a command ended that was run against the files as they would be. */
     tests?: { run: string; passed: boolean; output: string };
+    /** What another command says of the files as they would be, and what it no longer says. */
+    diagnostics?: Diagnostics;
+}
+
+/** What a command says of files before and after: the first of it, and how many there are in all. */
+export interface Diagnostics {
+    run: string;
+    new: Diagnostic[];
+    newCount: number;
+    goneCount: number;
+    /** Whether it could not say anything. */
+    failed: boolean;
+}
+
+/** Something said of a line, counted from 1. */
+export interface Diagnostic {
+    path: string;
+    line: number;
+    message: string;
 }
 
 /** All that is pending, and what can be taken back. */
@@ -128,16 +147,35 @@ function change(value: unknown): Change | undefined {
 
 function parseEvidence(value: unknown): Evidence {
     if (!isRecord(value)) return { parse: [] };
-    const { parse, tests } = value;
+    const { parse, tests, diagnostics } = value;
     return {
         parse: each(parse, (entry) => {
             if (!isRecord(entry)) return undefined;
-            const { path, brackets } = entry;
-            return brackets === "broken" || brackets === "mended" ? { path: text(path), brackets } : undefined;
+            const { path, syntax, line } = entry;
+            if (syntax !== "broken" && syntax !== "mended") return undefined;
+            return { path: text(path), syntax, ...(typeof line === "number" ? { line } : {}) };
         }),
         ...(isRecord(tests)
             ? { tests: { run: text(tests["run"]), passed: tests["passed"] === true, output: text(tests["output"]) } }
             : {}),
+        ...(isRecord(diagnostics) ? { diagnostics: parseDiagnostics(diagnostics) } : {}),
+    };
+}
+
+function parseDiagnostics(value: Record<string, unknown>): Diagnostics {
+    const said = (entry: unknown): Diagnostic | undefined => {
+        if (!isRecord(entry) || typeof entry["line"] !== "number") return undefined;
+        return { path: text(entry["path"]), line: entry["line"], message: text(entry["message"]) };
+    };
+    const more = (name: string) => (typeof value[name] === "number" ? value[name] : 0);
+    const fresh = each(value["new"], said);
+    const gone = each(value["gone"], said);
+    return {
+        run: text(value["run"]),
+        new: fresh,
+        newCount: fresh.length + more("moreNew"),
+        goneCount: gone.length + more("moreGone"),
+        failed: isRecord(value["failed"]),
     };
 }
 

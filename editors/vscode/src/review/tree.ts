@@ -113,18 +113,30 @@ function changeRow({ change, files }: ChangeNode): Row {
     };
 }
 
-/** How much of a command's output a tooltip shows: the end of it, where outcomes stand. */
+/** How many lines a tooltip shows of what a command prints: the last ones, where outcomes stand; or of what is new. */
 const outputLinesMax = 12;
 
 /** What is known of a change besides; `bad` if it speaks against it. */
-function evidence({ evidence: { parse, tests } }: Change): { remarks: string[]; bad: boolean; output: string[] } {
-    const brackets = { broken: "leaves brackets open", mended: "closes brackets that were open" };
-    const remarks = parse.map((file) => `${file.path}: ${brackets[file.brackets]}`);
-    const broken = parse.some((file) => file.brackets === "broken");
-    if (tests === undefined) return { remarks, bad: broken, output: [] };
-    const outcome = `${tests.run}: ${tests.passed ? "passed" : "failed"}`;
-    const output = tests.passed ? [] : tests.output.trimEnd().split("\n").slice(-outputLinesMax);
-    return { remarks: [...remarks, outcome], bad: broken || !tests.passed, output };
+function evidence({ evidence: { parse, tests, diagnostics } }: Change): { remarks: string[]; bad: boolean; output: string[] } {
+    const remarks = parse.map(({ path, syntax, line }) => {
+        const where = line === undefined ? "" : ` (line ${line})`;
+        return `${path}: ${syntax === "broken" ? "would not parse any more" : "would parse again"}${where}`;
+    });
+    let bad = parse.some(({ syntax }) => syntax === "broken");
+    const output: string[] = [];
+    if (tests !== undefined) {
+        remarks.push(`${tests.run}: ${tests.passed ? "passed" : "failed"}`);
+        bad ||= !tests.passed;
+        if (!tests.passed) output.push(...tests.output.trimEnd().split("\n").slice(-outputLinesMax));
+    }
+    if (diagnostics !== undefined) {
+        const { run, failed, newCount, goneCount } = diagnostics;
+        remarks.push(`${run}: ${failed ? "failed" : `${newCount} new, ${goneCount} gone`}`);
+        bad ||= failed || newCount > 0;
+        const lines = diagnostics.new.map(({ path, line, message }) => `${path}:${line}: ${message}`);
+        output.push(...lines.slice(0, outputLinesMax));
+    }
+    return { remarks, bad, output };
 }
 
 function fileRow({ change, file, hunks }: FileNode): Row {

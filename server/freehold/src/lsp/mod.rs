@@ -90,7 +90,9 @@ pub fn run(_arguments: &LspArguments) -> anyhow::Result<ExitCode> {
         .context("cannot start the threads of the language server")?;
     let host = Arc::new(host::RealHost::new());
     let backend = Arc::new(program::Program::new(host, runtime.handle().clone())?);
-    let ended = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), backend));
+    let serving = serve(tokio::io::stdin(), tokio::io::stdout(), Arc::clone(&backend) as _);
+    let ended = runtime.block_on(serving);
+    backend.write_records();
     // A read of standard input that is under way cannot be taken back; the process ends with it.
     runtime.shutdown_background();
     Ok(match ended {

@@ -15,6 +15,7 @@ use super::folders::Folder;
 use crate::engine_process::OwnListener;
 use crate::models::{Installed, Store};
 use crate::paths::Paths;
+use crate::request_record::{Recorded, Recorder, Whom};
 use crate::review::Workspace;
 use crate::settings::{self, Settings};
 use crate::{engine_process, models, suggestion_record};
@@ -24,6 +25,7 @@ pub struct Program {
     host: Arc<dyn Host>,
     paths: Paths,
     runtime: Handle,
+    recorder: Arc<Recorder>,
 }
 
 impl Program {
@@ -33,7 +35,25 @@ impl Program {
     /// When Freehold's folders cannot be found.
     pub fn new(host: Arc<dyn Host>, runtime: Handle) -> anyhow::Result<Self> {
         let paths = Paths::find(host.as_ref())?;
-        Ok(Self { host, paths, runtime })
+        let recorder = Arc::new(Recorder::new(Arc::clone(&host), paths.clone()));
+        Ok(Self {
+            host,
+            paths,
+            runtime,
+            recorder,
+        })
+    }
+
+    /// Writes what is yet to be put on record.
+    pub fn write_records(&self) {
+        self.recorder.write();
+    }
+
+    /// Who is asked with `settings`, if that is to be put on record.
+    fn whom(&self, settings: &Settings) -> Option<Whom> {
+        let chosen = || self.store().chosen(settings).ok();
+        let local = settings.endpoint.is_none().then(chosen).flatten();
+        Whom::of(settings, local.map(|installed| installed.record.sha256))
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
@@ -70,7 +90,13 @@ impl Backend for Program {
             // The state of the engine says what came of it.
             let _shown_by_the_state = connecting.connect().await;
         });
-        Ok(Arc::new(engine))
+        Ok(match self.whom(&settings) {
+            Some(whom) => {
+                let recorder = Arc::clone(&self.recorder);
+                Arc::new(Recorded::new(engine, whom, recorder, self.runtime.clone()))
+            }
+            None => Arc::new(engine),
+        })
     }
 
     fn restart_engine(&self) -> anyhow::Result<()> {

@@ -294,10 +294,9 @@ impl Reviews {
             None => return self.refuse(answer, format!("there is no command `{name}`"), effects),
         };
         if wanted.is_none() && matches!(command, Command::Review) {
-            let value = view::state(&self.show_all(documents));
             effects.push(Effect::Review(ReviewEffect::Desk {
                 folder: 0,
-                effect: review::Effect::Answer(answer, Ok(value)),
+                effect: review::Effect::AnswerState(answer, self.show_all(documents)),
             }));
             return;
         }

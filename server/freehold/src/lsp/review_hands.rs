@@ -12,13 +12,16 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backend::Backend;
 use super::event::{Event, Events};
 use super::review::{FolderId, ReviewEffect, ReviewEvent};
-use crate::review::job::{Done, Job};
-use crate::review::view::Shown;
+use crate::review::job::{Done, Job, NotOpen};
+use crate::review::view::{self, Shown};
+use crate::review::workspace::Busy;
 use crate::review::{Answer, Effect, Workspace};
 
 /// A command in a terminal may have the review open when the editor starts; it is soon done with it.
 const OPEN_TRIES_MAX: u32 = 50;
 const OPEN_TRIES_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether another window still has the review open: one attempt to take a lock.
+const HELD_TRIES_EVERY: Duration = Duration::from_secs(1);
 
 /// Something that is told to the editor or asked of it.
 pub enum Outgoing {
@@ -151,6 +154,13 @@ impl ReviewHands {
             Effect::Answer(answer, result) => {
                 let _gone = answer.send(result);
             }
+            Effect::AnswerState(answer, workspaces) => {
+                self.tasks.spawn(async move {
+                    let state = tokio::task::spawn_blocking(move || view::state(&workspaces)).await;
+                    let state = state.map_err(|error| format!("an internal error came up: {error}"));
+                    let _gone = answer.send(state);
+                });
+            }
             Effect::ShowDocument(uri) => self.tell(Outgoing::Show(uri)),
             Effect::Say(message) => self.tell(Outgoing::Say(message)),
             // The session has turned it into `ReviewEffect::Show`.
@@ -170,22 +180,28 @@ impl ReviewHands {
         let (backend, events) = (Arc::clone(&self.backend), self.events.clone());
         let listening = Arc::clone(&self.backend);
         let line = self.tasks.spawn(async move {
-            let mut tries = OPEN_TRIES_MAX;
-            let opened = loop {
+            let mut tries = 0_u32;
+            let (done, root) = loop {
                 let (backend, root, slot) = (Arc::clone(&backend), root.clone(), Arc::clone(&slot));
                 let opened = tokio::task::spawn_blocking(move || open(backend.as_ref(), &root, &slot)).await;
-                tries -= 1;
-                if tries == 0 || !matches!(opened, Ok((Done::Loaded(Err(_)), _))) {
-                    break opened;
+                tries = tries.saturating_add(1);
+                match opened {
+                    Ok((Done::Loaded(Err(_)), _)) if tries < OPEN_TRIES_MAX => {
+                        tokio::time::sleep(OPEN_TRIES_EVERY).await;
+                    }
+                    // Another window has it, perhaps for hours.
+                    Ok((done @ Done::Loaded(Err(NotOpen::Held(_))), _)) => {
+                        if tries == OPEN_TRIES_MAX {
+                            events.push(Event::Review(ReviewEvent::JobDone { folder, done }));
+                        }
+                        tokio::time::sleep(HELD_TRIES_EVERY).await;
+                    }
+                    Ok(opened) => break opened,
+                    Err(error) => {
+                        let message = format!("an internal error came up: {error}");
+                        break (Done::Loaded(Err(NotOpen::Failed(message))), None);
+                    }
                 }
-                tokio::time::sleep(OPEN_TRIES_EVERY).await;
-            };
-            let (done, root) = match opened {
-                Ok((done, root)) => (done, root),
-                Err(error) => (
-                    Done::Loaded(Err(format!("an internal error came up: {error}"))),
-                    None,
-                ),
             };
             events.push(Event::Review(ReviewEvent::JobDone { folder, done }));
             if let Some(root) = root {
@@ -238,7 +254,15 @@ fn open(backend: &dyn Backend, root: &str, slot: &Slot) -> (Done, Option<PathBuf
             *slot = Some(Arc::new(workspace));
             (done, Some(root))
         }
-        Err(error) => (Done::Loaded(Err(format!("{error:#}"))), None),
+        Err(error) => {
+            let message = format!("{error:#}");
+            let why = if error.is::<Busy>() {
+                NotOpen::Held(message)
+            } else {
+                NotOpen::Failed(message)
+            };
+            (Done::Loaded(Err(why)), None)
+        }
     }
 }
 
@@ -256,7 +280,7 @@ fn path(place: &str) -> PathBuf {
 /// What a job says that could not even begin.
 fn failure(job: &Job) -> fn(String) -> Done {
     match job {
-        Job::Load => |message| Done::Loaded(Err(message)),
+        Job::Load => |message| Done::Loaded(Err(NotOpen::Failed(message))),
         Job::Look(_) => |_| Done::Looked {
             live: std::collections::BTreeMap::new(),
             failures: std::collections::BTreeMap::new(),
@@ -271,7 +295,7 @@ fn failure(job: &Job) -> fn(String) -> Done {
         Job::TakeBack { .. } => |message| Done::FoundBack(Err(message)),
         Job::Record { .. } => |message| Done::Recorded(Err(message)),
         Job::ListSteps | Job::DiffStep(_) | Job::Audit => |message| Done::Read(Err(message)),
-        Job::Check { .. } => |message| Done::Checked(Err(message)),
+        Job::TryOut { .. } => |message| Done::TriedOut(Err(message)),
     }
 }
 

@@ -77,8 +77,10 @@ pub async fn report(client: Client, mut shown: watch::Receiver<Vec<Shown>>, abil
     loop {
         let workspaces = shown.borrow_and_update().clone();
         let picture = tokio::task::spawn_blocking(move || {
+            // The state first: hints repeat what was found for it.
+            let state = view::state(&workspaces);
             let diagnostics = diagnostics(&workspaces);
-            (view::state(&workspaces), diagnostics, workspaces)
+            (state, diagnostics, workspaces)
         });
         // A picture that cannot be made is not shown; the next one may be.
         if let Ok((state, diagnostics, workspaces)) = picture.await {

@@ -7,7 +7,7 @@ use text::{Encoding, Range};
 
 use crate::review::editing::DocumentEdit;
 use crate::review::view::{self, Shown, range_of, range_value};
-use crate::review::{Desk, uri};
+use crate::review::{Desk, evidence, uri};
 
 /// The names of the actions, the same in every editor.
 const KEEP: &str = "Keep this change";
@@ -28,18 +28,25 @@ pub fn diagnostics(shown: &Shown, path: &WorkspacePath) -> Vec<Value> {
     };
     let rope = Rope::from_str(file.text().live());
     let views = shown.review.hunks().filter(|view| view.file.path() == path);
-    views.map(|view| diagnostic(shown, &view, &rope)).collect()
+    let remarks = evidence::remarks(shown, path);
+    views
+        .map(|view| diagnostic(shown, &view, &rope, remarks.get(&view.id)))
+        .collect()
 }
 
-fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope) -> Value {
+fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope, remarks: Option<&Vec<String>>) -> Value {
     let info = shown.review.change(view.change);
     let title = info.map(|info| info.title.as_str()).unwrap_or_default();
+    let mut message = format!("{title}: {}", view::title(view));
+    for remark in remarks.into_iter().flatten() {
+        message = format!("{message}; {remark}");
+    }
     json!({
         "range": range_value(marked(view, rope, shown.encoding)),
         "severity": 4,
         "source": "freehold",
         "code": view::kind(view),
-        "message": format!("{title}: {}", view::title(view)),
+        "message": message,
         "data": { "hunk": shown.name(view.id), "digest": view.digest.to_string() },
     })
 }
@@ -82,6 +89,7 @@ pub fn actions(desk: &Desk, path: &WorkspacePath, uri: &str, range: Range, only:
         actions.push(action);
     };
     let shown = Shown::bare(desk);
+    let remarks = evidence::remarks(&shown, path);
     for view in desk.review().hunks().filter(|view| view.file.path() == path) {
         let at = range_of(&view, &rope, desk.encoding());
         let last = if at.end > at.start && at.end.character == 0 {
@@ -93,7 +101,7 @@ pub fn actions(desk: &Desk, path: &WorkspacePath, uri: &str, range: Range, only:
             continue;
         }
         let argument = json!({ "hunk": shown.name(view.id), "digest": view.digest.to_string() });
-        let mark = diagnostic(&shown, &view, &rope);
+        let mark = diagnostic(&shown, &view, &rope, remarks.get(&view.id));
         push(KEEP, "freehold.keepHunk", argument.clone(), Some(mark.clone()));
         push(DROP, "freehold.dropHunk", argument, Some(mark));
     }

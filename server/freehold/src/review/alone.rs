@@ -12,6 +12,7 @@ use super::abilities::Abilities;
 use super::command::Command;
 use super::desk::{Client, Desk, Documents, Effect};
 use super::uri;
+use super::view;
 use super::workspace::{Workspace, open_gate};
 use crate::paths::Paths;
 
@@ -84,6 +85,10 @@ impl Alone {
                 Effect::Answer(answer, result) => {
                     // Whoever asked waits in this very call.
                     let _taken = answer.send(result);
+                }
+                Effect::AnswerState(answer, workspaces) => {
+                    // As above.
+                    let _taken = answer.send(Ok(view::state(&workspaces)));
                 }
                 Effect::Say(message) => say(&message),
                 // Nobody is shown anything, and no editor is asked for anything.

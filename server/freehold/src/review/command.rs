@@ -6,8 +6,10 @@ use changes::{ChangeId, Digest, HunkId, LineId};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::trial::Purpose;
+
 /// The names of the commands, as editors know them.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: [&str; 24] = [
     "freehold.keepHunk",
     "freehold.dropHunk",
     "freehold.keepLines",
@@ -30,6 +32,7 @@ pub const NAMES: [&str; 23] = [
     "freehold.preview",
     "freehold.review",
     "freehold.check",
+    "freehold.diagnose",
     "freehold.audit",
 ];
 
@@ -86,8 +89,10 @@ pub enum Command {
     },
     /// Everything that waits.
     Review,
-    /// Run a command against the files as they would be.
-    Check {
+    /// Run a command against the files as they would be, or also as they are.
+    TryOut {
+        /// What for.
+        purpose: Purpose,
         /// The change that the outcome is evidence for; else of all that wait.
         change: Option<ChangeId>,
         /// The command, for the shell of the system.
@@ -233,7 +238,12 @@ impl Command {
                 change: arguments.change()?,
             },
             "review" => Self::Review,
-            "check" => Self::Check {
+            "check" | "diagnose" => Self::TryOut {
+                purpose: if bare == "check" {
+                    Purpose::Check
+                } else {
+                    Purpose::Diagnose
+                },
                 change: arguments.change()?,
                 run: arguments.run.ok_or("`run` is missing")?,
             },

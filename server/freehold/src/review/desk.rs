@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use changes::{Authority, Content, Edit, HunkId, Live, Review, WorkspacePath};
+use changes::{HunkId, Review, WorkspacePath};
 use ropey::Rope;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -16,10 +16,12 @@ use super::abilities::Abilities;
 use super::applying::{Applying, Then};
 use super::command::Command;
 use super::editing::DocumentEdit;
-use super::job::{Checked, Done, Job, Marks};
+use super::evidence::Parsed;
+use super::job::{Done, Job, Marks};
 use super::keeping;
 use super::previewing::Shown;
 use super::proposing;
+use super::trial::{Outcome, Trials};
 use super::view;
 
 /// Where the answer to a command goes.
@@ -64,6 +66,8 @@ pub enum Effect {
     },
     /// Answer a command.
     Answer(Answer, Result<Value, String>),
+    /// Answer a command with everything that waits in these workspaces ([`view::state`]), which takes its time.
+    AnswerState(Answer, Vec<view::Shown>),
     /// Open a virtual document beside the user's own.
     ShowDocument(String),
     /// What waits has changed: show it.
@@ -115,20 +119,22 @@ pub struct Desk {
     pub(super) abilities: Abilities,
     pub(super) marks: Marks,
     /// Why the workspace cannot be opened, once that is known.
-    failure: Option<String>,
+    pub(super) failure: Option<String>,
     /// A command is being run against what waits; meanwhile everything else goes on.
-    checking: Option<(Option<changes::ChangeId>, Answer)>,
+    trying: Option<(Option<changes::ChangeId>, Answer)>,
     /// What the editor has open.
     pub(super) open: BTreeMap<WorkspacePath, String>,
     pub(super) work: Option<Work>,
     queue: VecDeque<(Command, Answer)>,
     /// Files whose authority is the disk, and which must be looked at before anything else.
-    looks: BTreeSet<WorkspacePath>,
+    pub(super) looks: BTreeSet<WorkspacePath>,
     pub(super) shown: Option<Shown>,
     /// Hunks that the editor was asked to carry out and did not, or not in time. It may yet.
     pub(super) late: BTreeSet<HunkId>,
     pub(super) numbers: u64,
-    pub(super) checked: BTreeMap<Option<changes::ChangeId>, Checked>,
+    /// What came of commands that were run against what waits.
+    pub(super) trials: Arc<Trials>,
+    parsed: Arc<Parsed>,
 }
 
 impl Desk {
@@ -143,7 +149,7 @@ impl Desk {
             abilities: client.abilities,
             marks: Marks::default(),
             failure: None,
-            checking: None,
+            trying: None,
             open: BTreeMap::new(),
             work: Some(Work::Loading),
             queue: VecDeque::new(),
@@ -151,7 +157,8 @@ impl Desk {
             shown: None,
             late: BTreeSet::new(),
             numbers: 0,
-            checked: BTreeMap::new(),
+            trials: Arc::default(),
+            parsed: Arc::default(),
         }
     }
 
@@ -167,10 +174,16 @@ impl Desk {
         &self.marks
     }
 
-    /// How commands ended that were run against what waits.
+    /// What came of commands that were run against what waits.
     #[must_use]
-    pub fn checked(&self) -> &BTreeMap<Option<changes::ChangeId>, Checked> {
-        &self.checked
+    pub fn trials(&self) -> &Arc<Trials> {
+        &self.trials
+    }
+
+    /// What was found by parsing.
+    #[must_use]
+    pub fn parsed(&self) -> &Arc<Parsed> {
+        &self.parsed
     }
 
     /// Which of the editor's folders it is for; nothing for the first.
@@ -229,118 +242,6 @@ impl Desk {
         self.pump(documents, effects);
     }
 
-    /// A document was opened: from now on the editor is the authority for it.
-    pub fn opened(&mut self, path: WorkspacePath, uri: &str, text: &Rope, effects: &mut Vec<Effect>) {
-        self.open.insert(path.clone(), uri.to_owned());
-        self.looks.remove(&path);
-        if let Some(live) = self.live_in_editor(&path, text) {
-            self.review_mut().set_live(&path, live);
-            self.followed(&path, None, effects);
-        }
-    }
-
-    /// What the editor has, written as the file is that waits for decisions; nothing if none does.
-    fn live_in_editor(&self, path: &WorkspacePath, text: &Rope) -> Option<Live> {
-        let file = self.review.file(path)?;
-        Some(in_editor(
-            text,
-            file.content().map(|content| (content, file.mode())),
-        ))
-    }
-
-    /// Wants to know what the disk has of a file, unless the editor has it open.
-    pub(super) fn looks_at(&mut self, path: WorkspacePath) {
-        if !self.open.contains_key(&path) && self.review.file(&path).is_some() {
-            self.looks.insert(path);
-        }
-    }
-
-    /// Whether edits of the document at `path` must be told.
-    #[must_use]
-    pub fn follows(&self, path: &WorkspacePath) -> bool {
-        let expects = match &self.work {
-            Some(Work::Applying(applying)) => applying.expects(path),
-            _ => false,
-        };
-        expects || self.review.file(path).is_some()
-    }
-
-    /// A document was edited; `text` is what it is now.
-    pub fn edited(
-        &mut self,
-        path: &WorkspacePath,
-        edit: Option<&Edit>,
-        text: &Rope,
-        effects: &mut Vec<Effect>,
-    ) {
-        // An editor may tell in other words what it was asked to do: another edit, and the same text.
-        let asked = match &self.work {
-            Some(Work::Applying(applying)) => applying.carried_out(path, text),
-            _ => None,
-        };
-        let Some(asked) = asked else {
-            self.follow(path, edit, text, effects);
-            return;
-        };
-        let mut followed = true;
-        for edit in asked.iter().rev() {
-            followed &= self.review_mut().edit(path, edit).is_ok();
-            self.followed(path, Some((Some(edit), text)), effects);
-        }
-        if !followed && let Some(live) = self.live_in_editor(path, text) {
-            self.review_mut().set_live(path, live);
-        }
-    }
-
-    fn follow(&mut self, path: &WorkspacePath, edit: Option<&Edit>, text: &Rope, effects: &mut Vec<Effect>) {
-        let followed = match edit {
-            Some(edit) => self.review_mut().edit(path, edit).is_ok(),
-            None => false,
-        };
-        // Half a character, replaced by itself, shows in the text alone.
-        let same = |file: &changes::FileReview| file.text().live().len() == text.len_bytes();
-        let followed = followed && self.review.file(path).is_none_or(same);
-        if !followed && let Some(live) = self.live_in_editor(path, text) {
-            self.review_mut().set_live(path, live);
-        }
-        self.followed(path, Some((edit, text)), effects);
-    }
-
-    fn followed(
-        &mut self,
-        path: &WorkspacePath,
-        edit: Option<(Option<&Edit>, &Rope)>,
-        effects: &mut Vec<Effect>,
-    ) {
-        if let (Some(Work::Applying(applying)), Some((edit, text))) = (&mut self.work, edit) {
-            applying.followed(path, edit, text);
-        }
-        effects.push(Effect::Changed);
-    }
-
-    /// Goes on after edits: what was waited for may have happened.
-    pub fn settle(&mut self, documents: &dyn Documents, effects: &mut Vec<Effect>) {
-        self.go_on_applying(effects);
-        self.pump(documents, effects);
-    }
-
-    /// A document was closed: the disk is the authority for it again.
-    pub fn closed(&mut self, path: &WorkspacePath, documents: &dyn Documents, effects: &mut Vec<Effect>) {
-        self.open.remove(path);
-        self.files_changed(vec![path.clone()], documents, effects);
-    }
-
-    /// Something has written files, or may have.
-    pub fn files_changed(
-        &mut self,
-        paths: Vec<WorkspacePath>,
-        documents: &dyn Documents,
-        effects: &mut Vec<Effect>,
-    ) {
-        paths.into_iter().for_each(|path| self.looks_at(path));
-        self.pump(documents, effects);
-    }
-
     /// The editor has answered the request of this number: done, refused, or not understood.
     pub fn editor_answered(
         &mut self,
@@ -364,11 +265,15 @@ impl Desk {
     /// A job has ended, or waits at its gate.
     pub fn job_done(&mut self, done: Done, documents: &dyn Documents, effects: &mut Vec<Effect>) {
         let done = match done {
-            Done::Checked(checked) => return self.command_ended(checked, effects),
+            Done::TriedOut(outcome) => return self.tried_out(outcome, effects),
             done => done,
         };
         match (self.work.take(), done) {
             (Some(Work::Loading), Done::Loaded(loaded)) => self.loaded(loaded, documents, effects),
+            // Whoever had the review has let go.
+            (None, Done::Loaded(loaded)) if self.failure.is_some() => {
+                self.loaded(loaded, documents, effects);
+            }
             (Some(Work::Looking(next)), Done::Looked { live, failures }) => {
                 for (path, live) in &live {
                     if !self.open.contains_key(path) {
@@ -403,50 +308,24 @@ impl Desk {
         self.pump(documents, effects);
     }
 
-    fn command_ended(&mut self, checked: Result<Checked, String>, effects: &mut Vec<Effect>) {
-        let Some((change, answer)) = self.checking.take() else {
+    fn tried_out(&mut self, outcome: Result<Outcome, String>, effects: &mut Vec<Effect>) {
+        let Some((change, answer)) = self.trying.take() else {
             return;
         };
-        let answered = checked.map(|checked| {
-            let value = view::checked(&checked);
-            self.checked.insert(change, checked);
+        let answered = outcome.map(|outcome| {
+            let value = outcome.value();
+            Arc::make_mut(&mut self.trials)
+                .entry(change)
+                .or_default()
+                .put(outcome);
             value
         });
         effects.push(Effect::Changed);
         effects.push(Effect::Answer(answer, answered));
     }
 
-    fn loaded(
-        &mut self,
-        loaded: Result<super::job::Loaded, String>,
-        documents: &dyn Documents,
-        effects: &mut Vec<Effect>,
-    ) {
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(message) => {
-                self.failure = Some(message);
-                return;
-            }
-        };
-        self.review = Arc::new(loaded.review);
-        self.marks = loaded.marks;
-        for recovered in loaded.recovered {
-            effects.push(Effect::Say(recovered_message(&recovered)));
-        }
-        effects.extend(loaded.notes.into_iter().map(Effect::Say));
-        for (path, uri) in self.open.clone() {
-            if let Some((text, _)) = documents.document(&uri)
-                && let Some(live) = self.live_in_editor(&path, text)
-            {
-                self.review_mut().set_live(&path, live);
-            }
-        }
-        effects.push(Effect::Changed);
-    }
-
     /// Begins what waits, one thing at a time.
-    fn pump(&mut self, documents: &dyn Documents, effects: &mut Vec<Effect>) {
+    pub(super) fn pump(&mut self, documents: &dyn Documents, effects: &mut Vec<Effect>) {
         while self.work.is_none() {
             if let Some(failure) = &self.failure {
                 let Some((_, answer)) = self.queue.pop_front() else {
@@ -510,18 +389,23 @@ impl Desk {
             }
             Command::Preview { change } => self.preview(change, answer, effects),
             Command::Review => {
-                let value = view::state(&[view::Shown::of(self, documents)]);
-                effects.push(Effect::Answer(answer, Ok(value)));
+                let shown = view::Shown::of(self, documents);
+                effects.push(Effect::AnswerState(answer, vec![shown]));
             }
-            Command::Check { change, run } => {
-                if self.checking.is_some() {
+            Command::TryOut { purpose, change, run } => {
+                if self.trying.is_some() {
                     let message = "a command is being run already; try again when it has ended";
                     effects.push(Effect::Answer(answer, Err(message.to_owned())));
                     return;
                 }
                 let review = Arc::clone(&self.review);
-                effects.push(Effect::Do(Job::Check { review, run }));
-                self.checking = Some((change, answer));
+                effects.push(Effect::Do(Job::TryOut {
+                    purpose,
+                    change,
+                    review,
+                    run,
+                }));
+                self.trying = Some((change, answer));
             }
         }
     }
@@ -544,36 +428,4 @@ impl Desk {
         let waiting: BTreeSet<HunkId> = self.review.hunks().map(|view| view.id).collect();
         self.late.retain(|hunk| waiting.contains(hunk));
     }
-}
-
-/// What the editor has of a file that is `known` so far.
-pub(super) fn in_editor(text: &Rope, known: Option<(Content, u32)>) -> Live {
-    let format = match &known {
-        Some((Content::Text { format, .. }, _)) => *format,
-        _ => changes::Format::NEW,
-    };
-    let mode = known.map_or(proposing::NEW_FILE_MODE, |(_, mode)| mode);
-    Live {
-        authority: Authority::Editor,
-        file: Some((
-            Content::Text {
-                text: text.to_string().into(),
-                format,
-            },
-            mode,
-        )),
-    }
-}
-
-fn recovered_message(recovered: &changes::Recovered) -> String {
-    let title = &recovered.step.about.title;
-    if recovered.left.is_empty() {
-        return format!("`{title}` was half done when Freehold ended last time, and was taken back");
-    }
-    let left: Vec<String> = recovered.left.iter().map(|path| format!("`{path}`")).collect();
-    format!(
-        "`{title}` was half done when Freehold ended last time; it was taken back, but {} had been changed \
-         since and was left alone",
-        left.join(", ")
-    )
 }

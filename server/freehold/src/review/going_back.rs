@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::applying::{Applying, Stage, TRIES_MAX, Then};
 use super::command::{Command, Scope};
-use super::desk::{Answer, Desk, Documents, Effect, Work, in_editor};
+use super::desk::{Answer, Desk, Documents, Effect, Work};
 use super::editing::{Editing, Expected};
+use super::following::in_editor;
 use super::job::{Back, Job};
 use super::keeping::refuse;
 
@@ -75,10 +76,12 @@ impl Desk {
         let Back {
             steps,
             title,
-            found: TakeBack {
-                mut writes,
-                conflicts,
-            },
+            found:
+                TakeBack {
+                    mut writes,
+                    conflicts,
+                    part,
+                },
             live,
         } = back;
         let editing = match self.ask_editor(&mut writes, documents) {
@@ -115,6 +118,7 @@ impl Desk {
             about: About {
                 title: format!("{verb} {title}"),
                 takes_back: steps,
+                part,
                 ..About::default()
             },
             records: Vec::new(),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use changes::{About, AuditKind, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
+use changes::{About, AuditKind, ChangeId, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
 use ropey::Rope;
 
 use super::command::Scope;
+use super::trial::{Outcome, Purpose, Trials};
 
 /// Something to be done in the world, away from whoever owns the review.
 #[derive(Debug)]
@@ -37,8 +38,12 @@ pub enum Job {
     ListSteps,
     /// Make the patch of a step.
     DiffStep(StepId),
-    /// Run a command against the files as they would be.
-    Check {
+    /// Run a command against the files as they would be, or are.
+    TryOut {
+        /// What for.
+        purpose: Purpose,
+        /// The change that the outcome is evidence for; else of all that wait.
+        change: Option<ChangeId>,
         /// The files.
         review: Arc<Review>,
         /// The command, for the shell.
@@ -74,7 +79,7 @@ pub struct Record {
 #[derive(Debug)]
 pub enum Done {
     /// The workspace is open, or why not.
-    Loaded(Result<Loaded, String>),
+    Loaded(Result<Loaded, NotOpen>),
     /// What lies on the disk; what cannot be read is left out, with the reason.
     Looked {
         /// What lies there.
@@ -93,7 +98,16 @@ pub enum Done {
     /// Something to be answered as it is.
     Read(Result<serde_json::Value, String>),
     /// A command was run.
-    Checked(Result<Checked, String>),
+    TriedOut(Result<Outcome, String>),
+}
+
+/// Why a workspace is not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotOpen {
+    /// Somebody else has its review; it is opened, and [`Done::Loaded`] said again, once they let go.
+    Held(String),
+    /// It cannot be opened.
+    Failed(String),
 }
 
 /// A workspace that was opened.
@@ -105,6 +119,8 @@ pub struct Loaded {
     pub recovered: Vec<Recovered>,
     /// What can be undone and redone.
     pub marks: Marks,
+    /// What came of trials.
+    pub trials: Trials,
     /// What is to be told to the user.
     pub notes: Vec<String>,
 }
@@ -147,17 +163,4 @@ pub struct Back {
     pub found: TakeBack,
     /// What lies on the disk where that is in conflict.
     pub live: BTreeMap<WorkspacePath, Live>,
-}
-
-/// How a command ended that was run against the files as they would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    /// The command.
-    pub run: String,
-    /// Whether it ended well.
-    pub passed: bool,
-    /// Its exit code; none if a signal ended it.
-    pub code: Option<i32>,
-    /// The end of what it printed.
-    pub output: String,
 }

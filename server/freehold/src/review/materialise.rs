@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use changes::{Overlaid, Review};
+use changes::{Content, Overlaid, Review, WorkspacePath};
 use host::{Host, Kind, Tree};
 
 /// Folders that are never laid out: what they hold is made from the rest, or is none of a command's business.
@@ -13,12 +13,22 @@ const LEFT_OUT: [&str; 4] = [".git", "target", "node_modules", ".freehold"];
 /// The most files that are laid out; a larger workspace takes too long to copy for every check.
 const FILES_MAX: usize = 200_000;
 
-/// Lays out in `to` what the workspace at `root` would be.
+/// How the files of a review are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// As they are, in the editor if it has them open.
+    Live,
+    /// As they would be.
+    Proposed,
+}
+
+/// Lays out in `to` what the workspace at `root` is or would be.
 pub fn lay_out(
     host: &dyn Host,
     root: &Path,
     tree: &dyn Tree,
     review: &Review,
+    side: Side,
     to: &Path,
 ) -> anyhow::Result<()> {
     if host.exists(to) {
@@ -53,7 +63,35 @@ pub fn lay_out(
             }
         }
     }
-    lay_over(host, review, to)
+    match side {
+        Side::Live => lay_live(host, review, to),
+        Side::Proposed => lay_over(host, review, to),
+    }
+}
+
+fn lay_live(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
+    let over = host.open_tree(to)?;
+    for file in review.files() {
+        if let Some(content) = file.content() {
+            put(over.as_ref(), file.path(), &content, file.mode())?;
+        }
+    }
+    Ok(())
+}
+
+fn put(over: &dyn Tree, path: &WorkspacePath, content: &Content, mode: u32) -> anyhow::Result<()> {
+    let bytes = content
+        .encode()
+        .with_context(|| format!("cannot write `{path}`"))?;
+    for folder in path.folders() {
+        if over.look(folder)?.is_none() {
+            over.create_folder(folder)?;
+        }
+    }
+    if over.look(path.as_str())?.is_some() {
+        over.remove_file(path.as_str())?;
+    }
+    Ok(over.write_new(path.as_str(), &bytes, mode, None)?)
 }
 
 fn lay_over(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
@@ -67,18 +105,7 @@ fn lay_over(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
                 }
             }
             Overlaid::File { content, mode } => {
-                let bytes = content
-                    .encode()
-                    .with_context(|| format!("cannot write `{path}`"))?;
-                for folder in path.folders() {
-                    if over.look(folder)?.is_none() {
-                        over.create_folder(folder)?;
-                    }
-                }
-                if over.look(path.as_str())?.is_some() {
-                    over.remove_file(path.as_str())?;
-                }
-                over.write_new(path.as_str(), &bytes, mode, None)?;
+                put(over.as_ref(), &path, &content, mode)?;
             }
         }
     }

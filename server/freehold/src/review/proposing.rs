@@ -7,7 +7,8 @@ use changes::{Authority, ChangeInfo, Live, Review, WorkspacePath, patch};
 use serde_json::json;
 
 use super::command::Command;
-use super::desk::{Answer, Desk, Documents, Effect, Work, in_editor};
+use super::desk::{Answer, Desk, Documents, Effect, Work};
+use super::following::in_editor;
 use super::job::Job;
 
 /// The permission bits of a file of which no other are known.

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use text::{Encoding, Range};
 
 use super::desk::{Desk, Documents};
-use super::evidence;
-use super::job::{Checked, Marks};
+use super::evidence::{self, Parsed};
+use super::job::Marks;
+use super::trial::Trials;
 
 /// All that is shown of the review of one workspace. It is a snapshot: nothing in it changes any more.
 #[derive(Debug, Clone)]
@@ -21,8 +22,10 @@ pub struct Shown {
     pub review: Arc<Review>,
     /// What can be undone and redone.
     pub marks: Marks,
-    /// How commands ended that were run against what waits.
-    pub checked: BTreeMap<Option<ChangeId>, Checked>,
+    /// What came of commands that were run against what waits.
+    pub trials: Arc<Trials>,
+    /// What was found by parsing.
+    pub parsed: Arc<Parsed>,
     /// The files that something waits for: path, URI, and the version if the editor has it open.
     pub files: Vec<(changes::WorkspacePath, String, Option<i32>)>,
     /// The folder, among others of the editor: nothing for the first.
@@ -45,7 +48,8 @@ impl Shown {
             files: review.files().map(file).collect(),
             review,
             marks: desk.marks().clone(),
-            checked: desk.checked().clone(),
+            trials: Arc::clone(desk.trials()),
+            parsed: Arc::clone(desk.parsed()),
             folder: desk.number(),
             encoding: desk.encoding(),
         }
@@ -58,7 +62,8 @@ impl Shown {
             files: Vec::new(),
             review: Arc::clone(desk.review()),
             marks: Marks::default(),
-            checked: BTreeMap::new(),
+            trials: Arc::clone(desk.trials()),
+            parsed: Arc::clone(desk.parsed()),
             folder: desk.number(),
             encoding: desk.encoding(),
         }
@@ -80,13 +85,14 @@ pub fn named(name: &str, folder: Option<usize>) -> String {
     }
 }
 
-/// Everything that waits in these workspaces.
+/// Everything that waits in these workspaces. Files are parsed for it: not on a thread that others wait for.
 #[must_use]
 pub fn state(workspaces: &[Shown]) -> Value {
     let mut changes = Vec::new();
     let mut files = Vec::new();
     for shown in workspaces {
         let relations = Relations::of(&shown.review);
+        let parsed = shown.parsed.look(&shown.review);
         let mut ids: Vec<ChangeId> = shown.review.hunks().map(|view| view.change).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -96,7 +102,7 @@ pub fn state(workspaces: &[Shown]) -> Value {
                 "id": named(&id.to_string(), shown.folder),
                 "title": info.map(|info| info.title.as_str()).unwrap_or_default(),
                 "origin": info.map(|info| info.origin.as_str()).unwrap_or_default(),
-                "evidence": evidence::of(shown, id),
+                "evidence": evidence::of(shown, &parsed, id),
             }));
         }
         for (path, uri, _) in &shown.files {
@@ -317,8 +323,15 @@ pub fn proposed_text(review: &Review, path: &changes::WorkspacePath) -> Option<S
     }
 }
 
-/// How a command ended.
+/// Records of an audit log.
 #[must_use]
-pub fn checked(checked: &Checked) -> Value {
-    json!({ "run": checked.run, "passed": checked.passed, "code": checked.code, "output": checked.output })
+pub fn audit(entries: &[changes::AuditEntry]) -> Value {
+    let shown = entries.iter().map(|entry| {
+        let since = entry
+            .time
+            .duration_since(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
+    });
+    Value::Array(shown.collect())
 }

@@ -14,12 +14,10 @@ use ropey::Rope;
 use serde_json::{Value, json};
 
 use super::command::Scope;
-use super::desk::in_editor;
-use super::job::{Applied, Apply, Back, Checked, Done, Job, Loaded, Marks, Record, Refused};
+use super::following::in_editor;
+use super::job::{Applied, Apply, Back, Done, Job, Loaded, Marks, NotOpen, Record, Refused};
+use super::view;
 use crate::paths::Paths;
-
-/// Most of the output of a command that is kept, in bytes: its end.
-const OUTPUT_BYTES_MAX: usize = 4000;
 
 /// A workspace that is open. While it is, nobody else can open it.
 pub struct Workspace {
@@ -41,7 +39,7 @@ pub fn open_gate() -> bool {
 
 /// Somebody else has the review open, perhaps for a moment only.
 #[derive(Debug, thiserror::Error)]
-#[error("another window or command has the review of `{}` open; try again", .0.display())]
+#[error("another window or command has the review of `{}` open", .0.display())]
 pub struct Busy(PathBuf);
 
 impl Workspace {
@@ -75,6 +73,19 @@ impl Workspace {
         &self.root
     }
 
+    pub(super) fn host(&self) -> &dyn Host {
+        self.host.as_ref()
+    }
+
+    pub(super) fn tree(&self) -> &dyn Tree {
+        self.tree.as_ref()
+    }
+
+    /// Where what is remembered of it lies.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn writer(&self) -> Writer<'_> {
         Writer::new(self.host.as_ref(), self.tree.as_ref(), self.folder.clone())
     }
@@ -86,7 +97,7 @@ impl Workspace {
     /// Carries out a job; a gated apply says [`Done::Begun`] through `begun` and waits at `gate`.
     pub fn perform(&self, job: Job, begun: impl FnOnce(), gate: Gate) -> Done {
         match job {
-            Job::Load => Done::Loaded(self.load().map_err(told)),
+            Job::Load => Done::Loaded(self.load().map_err(|error| NotOpen::Failed(told(error)))),
             Job::Look(paths) => self.look(paths),
             Job::Apply(apply) => Done::Applied(self.apply(*apply, begun, gate)),
             Job::TakeBack { scope, forward, open } => {
@@ -95,7 +106,12 @@ impl Workspace {
             Job::Record { records, review } => Done::Recorded(self.record(&records, &review).map_err(told)),
             Job::ListSteps => Done::Read(self.list_steps().map_err(told)),
             Job::DiffStep(step) => Done::Read(self.diff_step(step).map_err(told)),
-            Job::Check { review, run } => Done::Checked(self.check(&review, &run).map_err(told)),
+            Job::TryOut {
+                purpose,
+                change,
+                review,
+                run,
+            } => Done::TriedOut(self.try_out(purpose, change, &review, &run).map_err(told)),
             Job::Audit => Done::Read(self.verified().map_err(told)),
         }
     }
@@ -116,6 +132,7 @@ impl Workspace {
             .load(|path| writer.live_on_disk(path).unwrap_or_else(|_| nothing.clone()))
             .context("cannot read what waits for a decision")?;
         Ok(Loaded {
+            trials: self.trials(&kept.review),
             review: kept.review,
             recovered,
             marks: self.marks()?,
@@ -332,49 +349,8 @@ impl Workspace {
         Ok(json!({ "patch": String::from_utf8_lossy(&text) }))
     }
 
-    fn check(&self, review: &Review, run: &str) -> anyhow::Result<Checked> {
-        let folder = self.folder.join("check");
-        super::materialise::lay_out(
-            self.host.as_ref(),
-            &self.root,
-            self.tree.as_ref(),
-            review,
-            &folder,
-        )?;
-        let (program, flag) = if cfg!(windows) {
-            ("cmd", "/C")
-        } else {
-            ("sh", "-c")
-        };
-        let command = host::Command::new(program)
-            .argument(flag)
-            .argument(run)
-            .folder(&folder);
-        let output = self
-            .host
-            .run(&command)
-            .with_context(|| format!("cannot run `{run}`"))?;
-        self.host.remove_folder(&folder)?;
-        let printed = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        let tail = &printed[printed.len().saturating_sub(OUTPUT_BYTES_MAX)..];
-        Ok(Checked {
-            run: run.to_owned(),
-            passed: output.success(),
-            code: output.status_code,
-            output: String::from_utf8_lossy(tail).into_owned(),
-        })
-    }
-
     fn verified(&self) -> anyhow::Result<Value> {
-        let entries = self.audit().verify()?;
-        let shown = entries.iter().map(|entry| {
-            let since = entry
-                .time
-                .duration_since(std::time::SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
-        });
-        Ok(Value::Array(shown.collect()))
+        Ok(view::audit(&self.audit().verify()?))
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) const SUGGESTION_TOKENS_MAX: u32 = 128;
 pub(super) const ALTERNATIVES: u32 = 3;
 pub(super) const PREFETCH: bool = true;
 pub(super) const KEEP_TEXTS: bool = false;
+pub(super) const AUDIT_COMPLETIONS: bool = false;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +159,13 @@ pub const KEYS: &[Key] = &[
         name: "completion.keep_texts",
         shape: Shape::Flag { default: KEEP_TEXTS },
         description: "Whether the record of what became of suggestions, from which Freehold learns which to show, holds their text too. It stays on this machine; `freehold suggestions show` prints it and `freehold suggestions forget` erases it.",
+    },
+    Key {
+        name: "audit.completions",
+        shape: Shape::Flag {
+            default: AUDIT_COMPLETIONS,
+        },
+        description: "Whether each request of the editor and of `freehold complete` to the engine on this machine is put on record: when, which model, how long the prompt was and its SHA-256, never its text. Some 400 bytes each, written together every two seconds; the latest 8 MiB are kept. Requests to an endpoint are on record in any case. `freehold audit requests` shows them.",
     },
 ];
 

@@ -65,6 +65,9 @@ fn what_is_set_replaces_the_default() {
                         scopes_off: [],
                         keep_texts: false,
                     },
+                    audit: AuditSettings {
+                        completions: false,
+                    },
                 },
                 warnings: [],
             }"#]],
@@ -236,6 +239,9 @@ fn the_table_names_every_setting_and_no_other() {
             exclude: vec!["x".to_owned()],
             scopes_off: vec!["strings".to_owned()],
             keep_texts: Some(true),
+        },
+        audit: GivenAudit {
+            completions: Some(true),
         },
     };
     let table = toml::Table::try_from(&full).expect("serialisable");

@@ -22,7 +22,14 @@ pub struct Attached {
     pub load_time: Duration,
     /// Where an engine of this command's own runs; it ends with the command.
     private: Option<(Paths, tempfile::TempDir)>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Attached {
+    /// Where waiting for the engine is done.
+    pub fn runtime(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
 }
 
 impl Drop for Attached {
@@ -98,7 +105,7 @@ pub fn attach(
         attach_time: reached.saturating_sub(started),
         load_time: ready.saturating_sub(reached),
         private,
-        _runtime: runtime,
+        runtime,
     };
     connected?;
     Ok(attached)

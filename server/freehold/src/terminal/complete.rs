@@ -17,14 +17,15 @@ use ropey::Rope;
 use serde::Serialize;
 use serde_json::json;
 
-use super::attach::{ProgressLine, attach};
-use super::language_ids::language_id;
+use super::attach::{Attached, ProgressLine, attach};
 use super::place::Place;
 use super::show::neighbourhood;
 use crate::cli::CompleteArguments;
+use crate::language_ids::language_id;
 use crate::lsp::prompt_view;
 use crate::models::Store;
 use crate::paths::Paths;
+use crate::request_record::{Recorded, Recorder, Whom};
 use crate::{engine_process, settings};
 
 /// `freehold complete FILE:LINE:COL`.
@@ -54,13 +55,12 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             if arguments.show_prompt {
                 return show_prompt(&attached.engine, &document, source.offset_bytes, shape);
             }
-            suggest(
-                &attached.engine,
-                host.as_ref(),
-                &document,
-                source.offset_bytes,
-                shape,
-            )?
+            let asking = Asking {
+                host: &host,
+                paths: &paths,
+                model: arguments.model.as_deref(),
+            };
+            asking.suggest(&attached, &document, source.offset_bytes, shape)?
         }
     };
     times.total = host.monotonic() - started;
@@ -80,6 +80,41 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of who asks whom.
+struct Asking<'a> {
+    host: &'a Arc<dyn Host>,
+    paths: &'a Paths,
+    model: Option<&'a str>,
+}
+
+impl Asking<'_> {
+    /// Asks the engine, and puts that on record if it is to be.
+    fn suggest(
+        &self,
+        attached: &Attached,
+        document: &Document,
+        offset_bytes: usize,
+        shape: Shape,
+    ) -> anyhow::Result<Outcome> {
+        let (host, engine) = (self.host.as_ref(), attached.engine.clone());
+        let settings = settings::load(host, &self.paths.settings_file)?.settings;
+        let store = Store::new(host, self.paths);
+        let installed = match self.model {
+            Some(name) => store.require(name).ok(),
+            None if settings.endpoint.is_some() => None,
+            None => store.chosen(&settings).ok(),
+        };
+        let Some(whom) = Whom::of(&settings, installed.map(|installed| installed.record.sha256)) else {
+            return suggest(&engine, host, document, offset_bytes, shape);
+        };
+        let recorder = Arc::new(Recorder::new(Arc::clone(self.host), self.paths.clone()));
+        let recorded = Recorded::new(engine, whom, Arc::clone(&recorder), attached.runtime());
+        let outcome = suggest(&recorded, host, document, offset_bytes, shape);
+        recorder.write();
+        outcome
+    }
 }
 
 /// Prints what the model is shown at the place.
@@ -136,7 +171,7 @@ impl Source {
         Ok(Self {
             text,
             path,
-            language: language_id(&file),
+            language: language_id(&file).to_owned(),
             workspace,
             offset_bytes,
         })

@@ -5,7 +5,6 @@ mod bench;
 mod complete;
 mod doctor;
 mod eval;
-mod language_ids;
 mod peer;
 mod place;
 mod review;

@@ -342,3 +342,53 @@ async fn what_waits_is_there_again_after_a_restart() {
         .expect("answers");
     assert_eq!(state["files"].as_array().map(Vec::len), Some(2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_would_not_parse_is_said_with_its_line() {
+    let mut reviewer = Reviewer::new(&[
+        (A, "fn f() {}\n"),
+        (B, "fn g( {}\n"),
+        ("/project/app/c.txt", "(\n"),
+    ])
+    .await;
+    let patch = "--- a/a.rs\n+++ b/a.rs\n@@ -1 +1,2 @@\n fn f() {}\n+fn h( {}\n--- a/b.rs\n+++ b/b.rs\n@@ -1 +1 @@\n-fn g( {}\n\
+                 +fn g() {}\n--- a/c.txt\n+++ b/c.txt\n@@ -1 +1 @@\n-(\n+()\n";
+    let proposed = reviewer.propose(patch).await;
+    reviewer.until_hunks(3).await;
+    let expected = json!([
+        { "path": "a.rs", "syntax": "broken", "line": 2 },
+        { "path": "b.rs", "syntax": "mended" },
+    ]);
+    assert_eq!(reviewer.state["changes"][0]["evidence"]["parse"], expected);
+    let asked = reviewer.command("review", Value::Null).await;
+    assert_eq!(asked["changes"], reviewer.state["changes"]);
+    let said = |reviewer: &Reviewer, path: &str| {
+        reviewer.diagnostics[&format!("file://{path}")][0]["message"].clone()
+    };
+    assert_eq!(
+        said(&reviewer, A),
+        "A patch: add 1 line; the file would not parse any more (line 2)"
+    );
+    assert_eq!(
+        said(&reviewer, B),
+        "A patch: change 1 line to 1; the file would parse again"
+    );
+    assert_eq!(
+        said(&reviewer, "/project/app/c.txt"),
+        "A patch: change 1 line to 1"
+    );
+
+    // Typed by hand, the hunk's reason to be mended is gone.
+    let b = reviewer.open(B).await;
+    let id = proposed["change"].clone();
+    reviewer.replace(&b, 0..0, "fn i( {}\n").await;
+    reviewer
+        .until(|reviewer| {
+            reviewer.state["changes"][0]["evidence"]["parse"]
+                .as_array()
+                .map(Vec::len)
+                == Some(1)
+        })
+        .await;
+    assert_eq!(reviewer.state["changes"][0]["id"], id);
+}

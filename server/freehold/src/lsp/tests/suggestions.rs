@@ -105,6 +105,7 @@ async fn the_server_says_what_it_can_do() {
                 "freehold.preview",
                 "freehold.review",
                 "freehold.check",
+                "freehold.diagnose",
                 "freehold.audit"
               ]
             },

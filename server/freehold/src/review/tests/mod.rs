@@ -1,4 +1,5 @@
 //! Reviews, tested without a protocol.
 
 mod alone;
+mod diagnosing;
 mod interleavings;

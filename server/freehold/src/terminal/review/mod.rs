@@ -16,6 +16,8 @@ use crate::cli::{
     AuditArguments, AuditCommand, BackArguments, CheckpointsArguments, DiffArguments, PickArguments,
     ProposeArguments,
 };
+use crate::paths::Paths;
+use crate::request_record;
 use reach::Reach;
 
 /// `freehold propose`.
@@ -47,6 +49,14 @@ pub fn propose(arguments: &ProposeArguments) -> anyhow::Result<ExitCode> {
         passed = checked["passed"] == true;
         value["tests"] = checked;
     }
+    if let Some(run) = &arguments.diagnose {
+        let diagnosed = reach.ask(
+            "freehold.diagnose",
+            &json!({ "change": proposed["change"], "run": run }),
+        )?;
+        passed &= diagnosed["new"] == json!([]) && diagnosed.get("failed").is_none();
+        value["diagnostics"] = diagnosed;
+    }
     let hunks = proposed["hunks"].as_array().map_or(0, Vec::len);
     print(arguments.workspace.json, &value, |_| {
         let change = proposed["change"].as_str().unwrap_or_default();
@@ -56,6 +66,9 @@ pub fn propose(arguments: &ProposeArguments) -> anyhow::Result<ExitCode> {
         );
         if let Some(tests) = value.get("tests") {
             text += &show::checked(tests);
+        }
+        if let Some(diagnostics) = value.get("diagnostics") {
+            text += &show::diagnosed(diagnostics);
         }
         text
     });
@@ -133,16 +146,39 @@ pub fn checkpoints(arguments: &CheckpointsArguments) -> anyhow::Result<ExitCode>
 
 /// `freehold audit`.
 pub fn audit(arguments: &AuditArguments) -> anyhow::Result<ExitCode> {
+    if matches!(arguments.command, AuditCommand::Requests) {
+        print(arguments.workspace.json, &requests()?, show::audit);
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut reach = Reach::open(&arguments.workspace)?;
     let value = reach.ask("freehold.audit", &json!({}))?;
-    let records = value.as_array().map_or(0, Vec::len);
+    let count = |value: &Value| value.as_array().map_or(0, Vec::len);
     match arguments.command {
-        AuditCommand::Show => print(arguments.workspace.json, &value, show::audit),
-        AuditCommand::Verify => print(arguments.workspace.json, &json!({ "records": records }), |_| {
-            format!("the audit log is as it was left: {records} records\n")
-        }),
+        AuditCommand::Verify => {
+            let (records, requests) = (count(&value), count(&requests()?));
+            let found = json!({ "records": records, "requests": requests });
+            print(arguments.workspace.json, &found, |_| {
+                format!(
+                    "the audit log is as it was left: {records} records\n\
+                     and so is that of requests to models: {requests} records\n"
+                )
+            });
+        }
+        AuditCommand::Show | AuditCommand::Requests => {
+            print(arguments.workspace.json, &value, show::audit);
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The record of requests to models, once it has been verified.
+fn requests() -> anyhow::Result<Value> {
+    let host = host::RealHost::new();
+    let paths = Paths::find(&host)?;
+    let entries = request_record::log(&host, &paths)
+        .verify()
+        .context("cannot show the record of requests to models")?;
+    Ok(crate::review::view::audit(&entries))
 }
 
 fn answer(json: bool, value: &Value, done: &str) -> anyhow::Result<ExitCode> {

@@ -51,14 +51,17 @@ pub fn state(state: &Value, coloured: bool) -> String {
             harmless(text(change, "origin"))
         );
         for parse in list(&change["evidence"], "parse") {
-            shown += &format!(
-                "    brackets {} in {}\n",
-                text(parse, "brackets"),
-                harmless(text(parse, "path"))
-            );
+            let path = harmless(text(parse, "path"));
+            shown += &match parse["line"].as_u64() {
+                Some(line) => format!("    {path} would not parse any more: line {line}\n"),
+                None => format!("    {path} would parse again\n"),
+            };
         }
         if let Some(tests) = change["evidence"].get("tests") {
             shown += &checked(tests);
+        }
+        if let Some(diagnostics) = change["evidence"].get("diagnostics") {
+            shown += &diagnosed(diagnostics);
         }
     }
     for file in files {
@@ -105,6 +108,43 @@ pub fn checked(checked: &Value) -> String {
     if checked["passed"] != true {
         for line in text(checked, "output").lines() {
             shown += &format!("    {}\n", harmless(line));
+        }
+    }
+    shown
+}
+
+/// Which diagnostics of a command would be new and which gone.
+pub fn diagnosed(diagnosed: &Value) -> String {
+    let run = harmless(text(diagnosed, "run"));
+    let more = |name: &str| diagnosed[name].as_u64().unwrap_or_default();
+    let number = |name: &str, further: u64| list(diagnosed, name).len() as u64 + further;
+    let (new, gone) = (number("new", more("moreNew")), number("gone", more("moreGone")));
+    if let Some(failed) = diagnosed.get("failed") {
+        let code = failed["code"]
+            .as_i64()
+            .map_or("a signal".to_owned(), |code| format!("code {code}"));
+        let mut shown = format!("`{run}` ended with {code} and has nothing to say of a file\n");
+        for line in text(failed, "output").lines() {
+            shown += &format!("    {}\n", harmless(line));
+        }
+        return shown;
+    }
+    let mut shown = format!("`{run}`: {new} new, {gone} gone, {} in all\n", more("count"));
+    for (mark, name) in [("+", "new"), ("-", "gone")] {
+        for said in list(diagnosed, name) {
+            let severity = said["severity"].as_str().map(|severity| format!("{severity}: "));
+            shown += &format!(
+                "  {mark} {}:{}: {}{}\n",
+                harmless(text(said, "path")),
+                said["line"].as_u64().unwrap_or_default(),
+                severity.unwrap_or_default(),
+                harmless(text(said, "message"))
+            );
+        }
+    }
+    for (name, word) in [("moreNew", "new"), ("moreGone", "gone")] {
+        if more(name) > 0 {
+            shown += &format!("    and {} more that are {word}\n", more(name));
         }
     }
     shown

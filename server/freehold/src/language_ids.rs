@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
+
+/// The endings and names of each language.
+type Table = BTreeMap<String, Vec<String>>;
 
 /// The language of `file`; `plaintext` if its name says nothing.
-pub fn language_id(file: &Path) -> String {
-    let table = table();
+pub fn language_id(file: &Path) -> &'static str {
+    static TABLE: LazyLock<Table> = LazyLock::new(table);
     let name = file
         .file_name()
         .and_then(|name| name.to_str())
@@ -19,14 +23,11 @@ pub fn language_id(file: &Path) -> String {
             .iter()
             .any(|ending| ending.eq_ignore_ascii_case(extension) || ending == name)
     };
-    let id = table
-        .iter()
-        .find(|(_, endings)| is_of(endings))
-        .map(|(id, _)| id.clone());
-    id.unwrap_or_else(|| "plaintext".to_owned())
+    let found = TABLE.iter().find(|(_, endings)| is_of(endings));
+    found.map_or("plaintext", |(id, _)| id.as_str())
 }
 
-fn table() -> BTreeMap<String, Vec<String>> {
+fn table() -> Table {
     match toml::from_str(include_str!("language_ids.toml")) {
         Ok(table) => table,
         // The text is part of the program and a test reads it.
