@@ -190,7 +190,7 @@ impl Finisher {
             .flat_map(|(at, character)| [at + character.len_utf8(), at]);
         let kept = std::iter::once(sure)
             .chain(words)
-            .map(|at| draft.text[..at].trim_end())
+            .map(|at| without_openers(&draft.text[..at]))
             .take_while(|text| text.trim_start().chars().count() >= SURE_CHARACTERS_MIN)
             .take(SURE_ENDS_MAX)
             .find(|text| !was_whole || self.ends.parses(context, text, 0) != Some(false))
@@ -227,4 +227,9 @@ impl Finisher {
             None => End::Lines(text.len()),
         }
     }
+}
+
+/// `text` without what it ends with and only makes sense with more: an opening bracket or quote.
+fn without_openers(text: &str) -> &str {
+    text.trim_end_matches(|character: char| character.is_whitespace() || "([{\"'`%$".contains(character))
 }

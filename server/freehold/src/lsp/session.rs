@@ -58,6 +58,8 @@ pub struct Session {
     /// Suggestions that something else was typed for, maybe by a slip.
     doubtful: Vec<Shown>,
     rejections: Rejections,
+    /// Where the model had nothing to say last: the document, and the cursor in bytes.
+    unsure: Option<(String, usize)>,
     trail: Trail,
     idle: Idle,
     snoozed_until: Option<Duration>,
@@ -115,6 +117,7 @@ impl Session {
             shown: None,
             doubtful: Vec::new(),
             rejections: Rejections::default(),
+            unsure: None,
             trail: Trail::default(),
             idle: Idle::default(),
             snoozed_until: None,

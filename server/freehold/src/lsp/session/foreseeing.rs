@@ -6,8 +6,8 @@ use std::time::Duration;
 use completion::{Decision, Trigger};
 use text::Change;
 
-use super::Session;
 use super::generating::{Wanted, Window};
+use super::{OpenDocument, Session};
 use crate::lsp::around::Around;
 use crate::lsp::event::Effect;
 use crate::lsp::generation::Purpose;
@@ -31,13 +31,34 @@ pub(super) fn cursor_after(changes: &[Change]) -> Option<usize> {
 }
 
 impl Session {
+    /// Whether the cursor at `offset` of the document `uri` is one letter behind where the model had nothing to say:
+    /// one letter more of a word seldom makes it sure.
+    pub(super) fn hesitates(&self, uri: &str, offset: usize) -> bool {
+        let Some((_, unsure)) = self.unsure.as_ref().filter(|(other, _)| other == uri) else {
+            return false;
+        };
+        let letter = |open: &OpenDocument| {
+            let text = open.document.text();
+            let before = text
+                .get_byte_slice(*unsure..offset)
+                .map(|slice| slice.to_string());
+            before.is_some_and(|text| {
+                let mut characters = text.chars();
+                let first = characters.next();
+                first.is_some_and(|first| first.is_alphanumeric() || first == '_')
+                    && characters.next().is_none()
+            })
+        };
+        offset > *unsure && self.documents.get(uri).is_some_and(letter)
+    }
+
     /// Sets out for what the editor will ask with the cursor at `offset` of the document `uri`, if it asks after
     /// every key and nothing else has to be waited for.
     pub(super) fn foresee(&mut self, uri: &str, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
         let at_once =
             self.pacing.is_asked_after_keys() && self.pacing.is_immediate(self.rejections.in_a_row());
         let ready = self.configured && matches!(self.source, Source::Found(_));
-        if !at_once || !ready || !self.offers_unasked(uri) {
+        if !at_once || !ready || !self.offers_unasked(uri) || self.hesitates(uri, offset) {
             return;
         }
         let Some(open) = self

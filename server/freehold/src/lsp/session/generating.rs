@@ -428,6 +428,11 @@ impl Session {
             }
             Outcome::Nothing => {
                 self.learn(id, None, now);
+                self.unsure = self
+                    .generations
+                    .get(&id)
+                    .filter(|generation| generation.purpose == Purpose::Ask)
+                    .map(|generation| (generation.uri.clone(), generation.offset));
                 true
             }
             Outcome::Warmed => {

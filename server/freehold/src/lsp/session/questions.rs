@@ -19,6 +19,9 @@ use crate::lsp::source::Source;
 /// two; an editor that loses its answers must not fill the memory.
 const QUESTIONS_MAX: usize = 2048;
 
+/// One letter behind a place where the model had nothing to say, it is asked only if the user rests there.
+const HESITATION: Duration = Duration::from_millis(400);
+
 /// A question that is not answered yet.
 pub struct Open {
     pub uri: String,
@@ -80,6 +83,7 @@ impl Session {
         if let Some(document) = self.documents.get_mut(&uri) {
             document.questions.push(id);
         }
+        let offset = open.offset;
         self.open.insert(id, open);
         self.seek(now, effects);
         if trigger == Trigger::Automatic && self.join(id, now, effects) {
@@ -87,6 +91,7 @@ impl Session {
         }
         let pause = match trigger {
             Trigger::Invoked => Duration::ZERO,
+            Trigger::Automatic if self.hesitates(&uri, offset) => HESITATION,
             Trigger::Automatic => self.pacing.pause(now, self.rejections.in_a_row()),
         };
         if pause.is_zero() {

@@ -30,10 +30,12 @@ pub fn lines(side: &str, played: &Played) -> String {
     }
     for shown in &played.shown {
         let wrong = shown.verdict.wrong_characters;
-        events.push((
-            shown.at,
-            format!("shown {:?}, {wrong} characters wrong", shown.text),
-        ));
+        let breaks = match shown.verdict.breaks {
+            Some(true) => ", breaks the file",
+            Some(false) | None => "",
+        };
+        let what = format!("shown {:?}, {wrong} characters wrong{breaks}", shown.text);
+        events.push((shown.at, what));
     }
     events.sort_by_key(|(at, _)| *at);
     let first = events.first().map(|(at, _)| *at).unwrap_or_default();
