@@ -181,15 +181,14 @@ impl Account {
 
     /// Whether the characters that `text` shares with a proposed text stand in the order proposed.
     pub fn keeps_order(&self, text: &str) -> bool {
-        let settled = |character: &char| !self.loose.contains(character);
-        let order = |text: &str, other: &BTreeSet<char>| -> Vec<char> {
-            let shared = |character: &char| other.contains(character) && settled(character);
-            text.chars().filter(shared).collect()
-        };
-        let here = characters(text);
-        self.proposed
-            .iter()
-            .all(|proposed| order(text, &characters(proposed)) == order(proposed, &here))
+        let settled = text
+            .char_indices()
+            .filter(|(_, character)| !is_line_end(*character) && !self.loose.contains(character));
+        let places: BTreeMap<char, usize> = settled.map(|(place, character)| (character, place)).collect();
+        self.proposed.iter().all(|proposed| {
+            let shared = proposed.chars().filter_map(|character| places.get(&character));
+            shared.is_sorted()
+        })
     }
 
     /// Lines that were to stand between two others, of which somebody has changed one, or joined them: on
