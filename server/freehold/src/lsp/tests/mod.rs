@@ -5,6 +5,7 @@ mod hostile;
 mod order;
 mod review;
 mod review_files;
+mod review_numbers;
 mod review_refusals;
 mod review_stories;
 mod reviewer;
