@@ -357,6 +357,9 @@ impl TextReview {
         if from > end {
             return Relation::Stays;
         }
+        if from == to && self.puts_back(hunk, edit) {
+            return Relation::Touched;
+        }
         if from == to && start == end {
             return self.relation_of_insertions(hunk, edit);
         }
@@ -382,6 +385,19 @@ impl TextReview {
             };
         }
         Relation::Touched
+    }
+
+    /// Whether something is typed beside a hunk that makes its place what it was: it was deleted before.
+    fn puts_back(&self, hunk: &Hunk, edit: &Edit) -> bool {
+        let mine = hunk.mine(&self.live);
+        let missing = if edit.range.start == hunk.range.start {
+            hunk.base.strip_suffix(mine)
+        } else if edit.range.start == hunk.range.end {
+            hunk.base.strip_prefix(mine)
+        } else {
+            None
+        };
+        !edit.text.is_empty() && missing == Some(edit.text.as_str())
     }
 
     /// Something is typed in the very place where a hunk stands that covers no text.

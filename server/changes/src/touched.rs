@@ -109,7 +109,7 @@ impl TextReview {
         let mut places = Vec::with_capacity(hunks.len());
         for hunk in hunks {
             let start = last.range.end - rest.len();
-            let joined = !places.is_empty() && !self.live[..start].ends_with('\n');
+            let joined = start > 0 && !places.is_empty() && !self.live[..start].ends_with('\n');
             rest = rest.strip_prefix(hunk.base.as_str()).filter(|_| !joined)?;
             places.push(start..start + hunk.base.len());
         }
@@ -133,13 +133,21 @@ impl TextReview {
 
 /// Takes back what a hunk has grown by; its place holds its base again.
 fn shrink(hunk: &mut Hunk) {
+    let (before, behind) = hunk.grown;
+    let own = hunk.range.start + before..hunk.range.end - behind;
+    shrink_to(hunk, own);
+}
+
+/// Takes back what the texts of a hunk have grown by; its own base stands at `own`.
+fn shrink_to(hunk: &mut Hunk, own: Range<usize>) {
     let (before, behind) = std::mem::take(&mut hunk.grown);
     hunk.base = hunk.base[before..hunk.base.len() - behind].to_owned();
     hunk.proposed = hunk.proposed[before..hunk.proposed.len() - behind].to_owned();
-    hunk.range = hunk.range.start + before..hunk.range.end - behind;
+    hunk.range = own;
 }
 
-/// Leaves to the user the whole lines that they put before or behind a text that is as it was.
+/// Leaves to the user the whole lines that they put before or behind a text that is as it was, or took away
+/// there.
 fn trim(hunk: &mut Hunk, live: &str) {
     let mine = hunk.mine(live);
     if hunk.base.is_empty() || hunk.status(live) == Status::Landed {
@@ -150,13 +158,32 @@ fn trim(hunk: &mut Hunk, live: &str) {
         && (before.ends_with('\n') || (before.is_empty() && starts_line))
     {
         hunk.range.start += before.len();
-        shrink(hunk);
-    } else if let Some(behind) = mine.strip_prefix(hunk.base.as_str())
+        return shrink(hunk);
+    }
+    if let Some(behind) = mine.strip_prefix(hunk.base.as_str())
         && starts_line
         && hunk.base.ends_with('\n')
     {
         hunk.range.end -= behind.len();
-        shrink(hunk);
+        return shrink(hunk);
+    }
+    // What it has grown by was never its own.
+    let (before, behind) = hunk.grown;
+    let own = &hunk.base[before..hunk.base.len() - behind];
+    let whole_lines = |&(at, _): &(usize, &str)| {
+        let starts = if at == 0 {
+            starts_line
+        } else {
+            mine[..at].ends_with('\n')
+        };
+        let end = hunk.range.start + at + own.len();
+        starts && (own.ends_with('\n') || end == live.len())
+    };
+    let mut found = mine.match_indices(own).filter(whole_lines).map(|(at, _)| at);
+    if let (false, Some(at), None) = (own.is_empty(), found.next(), found.next()) {
+        let start = hunk.range.start + at;
+        let own = start..start + own.len();
+        shrink_to(hunk, own);
     }
 }
 
@@ -215,5 +242,18 @@ mod tests {
             let ready = |text: &str| (Status::Ready, text.to_owned());
             assert_eq!(shown, [ready("a\n"), ready("d\n")], "{old:?} to {typed:?}");
         }
+    }
+
+    #[test]
+    fn a_line_end_that_is_typed_at_the_end_of_a_hunk_and_taken_back_changes_nothing() {
+        let mut review = review("a\nb\nc\n", "a\nB\nc\n");
+        let waiting = review.clone();
+        replace(&mut review, "b", "b\n");
+        let at = Edit {
+            range: 3..4,
+            text: String::new(),
+        };
+        assert_eq!(review.edit(&at), Ok(()));
+        assert_eq!(review, waiting);
     }
 }

@@ -236,11 +236,19 @@ pub fn splice(text: &str, places: &[(Range<usize>, String)]) -> String {
 /// Whether `kept` is what comes of keeping only `picked` lines of what makes `proposed` of `base`: the
 /// lines of both in their orders, none missing and none besides.
 pub fn is_picked(base: &str, proposed: &str, picked: &BTreeSet<LineId>, kept: &str) -> bool {
-    let bare = |text: &str| -> Vec<String> {
+    // The last line of a file may lack its end; where another comes behind it, it gets that of its neighbours.
+    let line_end = if base.contains("\r\n") || proposed.contains("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let ended = |text: &str| -> Vec<String> {
         let lines = text.split_inclusive('\n');
-        lines
-            .map(|line| line.trim_end_matches(is_line_end).to_owned())
-            .collect()
+        let ended = |line: &str| match line.ends_with('\n') {
+            true => line.to_owned(),
+            false => line.to_owned() + line_end,
+        };
+        lines.map(ended).collect()
     };
     let chosen = |lines: Vec<String>, wanted: &dyn Fn(usize) -> bool| -> Vec<String> {
         let lines = lines.into_iter().enumerate();
@@ -249,9 +257,9 @@ pub fn is_picked(base: &str, proposed: &str, picked: &BTreeSet<LineId>, kept: &s
             .map(|(_, line)| line)
             .collect()
     };
-    let stay = chosen(bare(base), &|index| !picked.contains(&LineId::Removed(index)));
-    let come = chosen(bare(proposed), &|index| picked.contains(&LineId::Added(index)));
-    let all = bare(kept);
+    let stay = chosen(ended(base), &|index| !picked.contains(&LineId::Removed(index)));
+    let come = chosen(ended(proposed), &|index| picked.contains(&LineId::Added(index)));
+    let all = ended(kept);
     let mut sorted = all.clone();
     let mut expected: Vec<String> = stay.iter().chain(&come).cloned().collect();
     sorted.sort();

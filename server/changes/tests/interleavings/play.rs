@@ -78,7 +78,8 @@ impl Game {
     fn step(&mut self) -> Checked {
         let index = self.random.below(self.files.len());
         match self.random.below(26) {
-            0..8 => return self.type_something(index),
+            0..6 => return self.type_something(index),
+            6 | 7 => return self.type_and_take_back(index),
             8 | 9 => return self.take_back(index),
             10 => self.format(index),
             11 => self.save(index),

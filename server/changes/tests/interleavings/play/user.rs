@@ -69,6 +69,28 @@ impl Game {
         self.edit(index, &Edit { range, text: typed })
     }
 
+    /// Who takes an edit back at once has changed nothing, and what waited undisturbed waits so again.
+    pub(super) fn type_and_take_back(&mut self, index: usize) -> Checked {
+        let before = self.shown(index)?;
+        let known = self.files[index].history.len();
+        self.type_something(index)?;
+        if self.files[index].history.len() > known
+            && let Some(back) = self.files[index].history.pop()
+        {
+            self.edit(index, &back)?;
+            self.files[index].history.pop();
+        }
+        let after = self.shown(index)?;
+        // An empty line put before another may be taken for either, and so may the one that goes again; and
+        // where an edit goes over a conflict too, its texts may be parted otherwise afterwards.
+        let unclear =
+            has_empty_line(self.files[index].live()) || before.iter().any(|shown| !shown.is_ready());
+        let same = |(old, new): (&Shown, &Shown)| unclear || !old.is_ready() || old == new;
+        require(before.iter().zip(&after).all(same), || {
+            format!("an edit that was taken back made {after:?} of {before:?}")
+        })
+    }
+
     pub(super) fn take_back(&mut self, index: usize) -> Checked {
         if self.files[index].editor.is_none() {
             return Ok(());
