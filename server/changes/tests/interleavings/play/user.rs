@@ -85,7 +85,8 @@ impl Game {
         // where an edit goes over a conflict too, its texts may be parted otherwise afterwards.
         let unclear =
             has_empty_line(self.files[index].live()) || before.iter().any(|shown| !shown.is_ready());
-        let same = |(old, new): (&Shown, &Shown)| unclear || !old.is_ready() || old == new;
+        // Lines that are put back just where others are to come may belong before or behind these: a conflict.
+        let same = |(old, new): (&Shown, &Shown)| unclear || old.base.is_empty() || old == new;
         require(before.iter().zip(&after).all(same), || {
             format!("an edit that was taken back made {after:?} of {before:?}")
         })

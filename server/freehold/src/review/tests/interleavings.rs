@@ -37,6 +37,8 @@ enum Manner {
     Ignores,
     /// The user types before the request arrives, so that its version does not fit.
     TypesFirst,
+    /// The user types after everything was planned and before the editor is asked.
+    TypesEarly,
     /// The first document is changed, then it refuses.
     Halfway,
 }
@@ -179,6 +181,12 @@ impl World {
 
     fn wait_at_gate(&mut self) -> bool {
         let mut effects = Vec::new();
+        if self.manner == Manner::TypesEarly {
+            self.manner = Manner::ChangesFirst;
+            for file in 0..FILES.len() {
+                self.type_in(file, 3, &mut effects);
+            }
+        }
         self.desk.job_done(Done::Begun, &self.open, &mut effects);
         let mut waiting: VecDeque<Effect> = effects.into();
         loop {
@@ -190,7 +198,9 @@ impl World {
                     return go_on;
                 }
                 Effect::EditDocuments { number, edits, .. } => match self.manner {
-                    Manner::ChangesFirst => self.edit(number, &edits, usize::MAX, &mut next),
+                    Manner::ChangesFirst | Manner::TypesEarly => {
+                        self.edit(number, &edits, usize::MAX, &mut next);
+                    }
                     Manner::AnswersFirst => {
                         self.desk.editor_answered(number, Ok(true), &self.open, &mut next);
                         self.change(&edits, usize::MAX, &mut next);
@@ -405,7 +415,7 @@ impl World {
         let waits: Vec<bool> = (0..FILES.len())
             .map(|file| self.desk.review().file(&path(file)).is_some())
             .collect();
-        let exact = manner != Manner::TypesFirst && !self.untold;
+        let exact = !matches!(manner, Manner::TypesFirst | Manner::TypesEarly) && !self.untold;
         let told = (applied, exact);
         self.tokens
             .went_back(verb == "undo", told, &now, &waits)
@@ -438,7 +448,7 @@ impl World {
         let answer = self.ask(verb, argument).expect("answered");
         let applied = answer["applied"] == json!(true);
         let now = self.texts().map(|text| tokens(&text));
-        let exact = manner != Manner::TypesFirst && !self.untold;
+        let exact = !matches!(manner, Manner::TypesFirst | Manner::TypesEarly) && !self.untold;
         self.tokens
             .kept(parts, (applied, exact), &now)
             .unwrap_or_else(|error| panic!("{verb}: {error}: {answer}"));
@@ -506,6 +516,7 @@ fn manner() -> impl Strategy<Value = Manner> {
         1 => Just(Manner::Refuses),
         1 => Just(Manner::Ignores),
         2 => Just(Manner::TypesFirst),
+        2 => Just(Manner::TypesEarly),
         1 => Just(Manner::Halfway),
     ]
 }
