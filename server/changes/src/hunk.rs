@@ -199,7 +199,11 @@ impl Hunk {
         match &self.decision {
             Decision::Undecided | Decision::Drop => None,
             Decision::Keep => Some(self.proposed.clone()),
-            Decision::Lines(kept) => Some(compose(&self.base, &self.proposed, kept)),
+            // Lines are counted in the texts that the user saw; those may have grown since.
+            Decision::Lines(kept) if self.decided_on.1 == self.grown => {
+                Some(compose(&self.base, &self.proposed, kept))
+            }
+            Decision::Lines(_) => None,
         }
     }
 
@@ -285,6 +289,20 @@ mod tests {
             composed("a\r\nb", "a\r\nb\r\nc", &[LineId::Added(2)]),
             "a\r\nb\r\nc"
         );
+    }
+
+    #[test]
+    fn picked_lines_say_nothing_once_the_hunk_has_grown() {
+        let mut hunk = Hunk::new(HunkId(1), ChangeId(1), 0..4, "b\nc\n", "B\nc\n");
+        hunk.decide(Decision::Lines([LineId::Removed(0)].into()), "b\nc\n");
+        assert_eq!(hunk.status("c\n\n\n"), Status::Conflict);
+        hunk.range = 0..2;
+        assert_eq!(hunk.status("c\n"), Status::Landed);
+        hunk.grown = (2, 0);
+        hunk.base.insert_str(0, "a\n");
+        hunk.proposed.insert_str(0, "a\n");
+        hunk.range = 0..4;
+        assert_eq!(hunk.status("b\nc\n"), Status::Conflict);
     }
 
     #[test]

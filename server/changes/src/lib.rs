@@ -23,6 +23,7 @@ mod relations;
 mod review;
 mod store;
 mod text_review;
+mod touched;
 mod undo;
 mod volumes;
 mod writer;

@@ -115,7 +115,7 @@ const LIKENESS_MIN: usize = 40;
 #[must_use]
 pub fn rows(removed: &str, added: &str) -> Vec<Row> {
     let (removed, added) = (split(removed), split(added));
-    if removed.len() == added.len() || removed.len() * added.len() > PAIRS_MAX {
+    if removed.len() * added.len() > PAIRS_MAX {
         let longest = removed.len().max(added.len());
         let within = |index: usize, lines: &[&str]| (index < lines.len()).then_some(index);
         return (0..longest)
@@ -125,7 +125,33 @@ pub fn rows(removed: &str, added: &str) -> Vec<Row> {
             })
             .collect();
     }
-    align(&removed, &added)
+    pair_in_order(align(&removed, &added))
+}
+
+/// Pairs the lines that no line is like, first with first, between those that were matched: most often the
+/// one came in place of the other.
+fn pair_in_order(rows: Vec<Row>) -> Vec<Row> {
+    let is_matched = |row: &Row| row.removed.is_some() && row.added.is_some();
+    let mut paired = Vec::with_capacity(rows.len());
+    for run in rows.chunk_by(|left, right| is_matched(left) == is_matched(right)) {
+        if is_matched(&run[0]) {
+            paired.extend_from_slice(run);
+            continue;
+        }
+        let mut removed = run.iter().filter_map(|row| row.removed);
+        let mut added = run.iter().filter_map(|row| row.added);
+        loop {
+            let row = Row {
+                removed: removed.next(),
+                added: added.next(),
+            };
+            if row.removed.is_none() && row.added.is_none() {
+                break;
+            }
+            paired.push(row);
+        }
+    }
+    paired
 }
 
 /// The alignment with the greatest sum of likenesses, by dynamic programming.
@@ -239,6 +265,14 @@ mod tests {
             [(Some(0), Some(0)), (Some(1), Some(1))]
         );
         assert_eq!(shown("", "x\n"), [(None, Some(0))]);
+        assert_eq!(
+            shown("two\nthree\n", "TWO\nTHREE\nmore\n"),
+            [(Some(0), Some(0)), (Some(1), Some(1)), (None, Some(2))]
+        );
+        assert_eq!(
+            shown("let a = 1;\nlet b = 1;\n", "// why\nlet a = 2;\n"),
+            [(None, Some(0)), (Some(0), Some(1)), (Some(1), None)]
+        );
         assert_eq!(
             shown("fn a() {}\nfn b() {}\nfn c() {}\n", "fn c(x) {}\n"),
             [(Some(0), None), (Some(1), None), (Some(2), Some(0))]

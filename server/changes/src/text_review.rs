@@ -157,28 +157,38 @@ impl TextReview {
     /// An earlier hunk that still waits in a place of its own stays if it was dropped or is in conflict:
     /// the new proposal was made without it.
     fn take_over(&mut self, earlier: Vec<Hunk>) {
-        let mut named = Vec::new();
+        let order: Vec<HunkId> = earlier.iter().map(Hunk::id).collect();
+        // Those that wait still, in the order that they had; the others are new.
+        let mut stays = Vec::new();
+        let mut changed = Vec::new();
         for old in earlier {
             // What was dropped, or kept in part, and is proposed again, is asked again.
             let whole = matches!(old.decision(), Decision::Undecided | Decision::Keep);
-            let same = |hunk: &Hunk| {
+            let same = |hunk: &&mut Hunk| {
                 whole && hunk.range == old.range && hunk.proposed == old.proposed && hunk.base == old.base
             };
-            let free = |hunk: &Hunk| !named.contains(&hunk.id());
-            if let Some(hunk) = self.hunks.iter_mut().find(|hunk| same(hunk)) {
-                named.push(old.id());
-                *hunk = old;
-            } else if let Some(index) = self
-                .hunks
-                .iter()
-                .position(|hunk| overlap(&hunk.range, &old.range))
-            {
-                if free(&self.hunks[index]) {
+            match self.hunks.iter_mut().find(same) {
+                Some(hunk) => {
+                    stays.push(old.id());
+                    *hunk = old;
+                }
+                None => changed.push(old),
+            }
+        }
+        let mut named = Vec::new();
+        for old in changed {
+            let met = |hunk: &Hunk| !stays.contains(&hunk.id()) && overlap(&hunk.range, &old.range);
+            if let Some(index) = self.hunks.iter().position(met) {
+                if !named.contains(&self.hunks[index].id()) {
                     named.push(old.id());
                     self.hunks[index].rename(old.id());
                 }
             } else if self.is_left_out(&old) {
-                let place = |hunk: &Hunk| (hunk.range.start, hunk.range.end);
+                stays.push(old.id());
+                let place = |hunk: &Hunk| {
+                    let before = order.iter().position(|id| *id == hunk.id());
+                    (hunk.range.start, hunk.range.end, before)
+                };
                 let index = self.hunks.partition_point(|hunk| place(hunk) < place(&old));
                 self.hunks.insert(index, old);
             }
@@ -331,7 +341,7 @@ impl TextReview {
     }
 
     /// Moves the hunks from `first` on by the difference of two lengths.
-    fn shift(&mut self, first: usize, removed_bytes: usize, added_bytes: usize) {
+    pub(crate) fn shift(&mut self, first: usize, removed_bytes: usize, added_bytes: usize) {
         for hunk in &mut self.hunks[first..] {
             hunk.range.start = hunk.range.start - removed_bytes + added_bytes;
             hunk.range.end = hunk.range.end - removed_bytes + added_bytes;
@@ -346,6 +356,9 @@ impl TextReview {
         }
         if from > end {
             return Relation::Stays;
+        }
+        if from == to && self.puts_back(hunk, edit) {
+            return Relation::Touched;
         }
         if from == to && start == end {
             return self.relation_of_insertions(hunk, edit);
@@ -374,6 +387,19 @@ impl TextReview {
         Relation::Touched
     }
 
+    /// Whether something is typed beside a hunk that makes its place what it was: it was deleted before.
+    fn puts_back(&self, hunk: &Hunk, edit: &Edit) -> bool {
+        let mine = hunk.mine(&self.live);
+        let missing = if edit.range.start == hunk.range.start {
+            hunk.base.strip_suffix(mine)
+        } else if edit.range.start == hunk.range.end {
+            hunk.base.strip_prefix(mine)
+        } else {
+            None
+        };
+        !edit.text.is_empty() && missing == Some(edit.text.as_str())
+    }
+
     /// Something is typed in the very place where a hunk stands that covers no text.
     fn relation_of_insertions(&self, hunk: &Hunk, edit: &Edit) -> Relation {
         let emptied = !hunk.base.is_empty();
@@ -385,107 +411,71 @@ impl TextReview {
             Relation::Stays
         }
     }
-
-    /// Applies an edit that changes the places of the hunks `touched`.
-    ///
-    /// Each of them takes the part of the edit up to the next one. A part that begins before the hunk or
-    /// ends behind it makes the hunk grow by the text there, so that it holds all three texts.
-    fn touch(&mut self, touched: Range<usize>, edit: &Edit) {
-        let mut added_before = 0;
-        let mut removed_before = 0;
-        let mut inserted = edit.text.len();
-        let mut from = edit.range.start;
-        for index in touched.clone() {
-            let to = match self.hunks.get(index + 1) {
-                Some(next) if index + 1 < touched.end => next.range.start.max(from),
-                _ => edit.range.end,
-            };
-            let hunk = &mut self.hunks[index];
-            let low = from.min(hunk.range.start);
-            let high = to.max(hunk.range.end);
-            let prefix = &self.live[low..hunk.range.start];
-            let suffix = &self.live[hunk.range.end..high];
-            hunk.base = [prefix, &hunk.base, suffix].concat();
-            hunk.proposed = [prefix, &hunk.proposed, suffix].concat();
-            hunk.grown = (hunk.grown.0 + prefix.len(), hunk.grown.1 + suffix.len());
-            let start = low - removed_before + added_before;
-            hunk.range = start..start + (high - low) - (to - from) + inserted;
-            added_before += inserted;
-            removed_before += to - from;
-            inserted = 0;
-            from = to;
-        }
-        self.shift(touched.end, edit.range.len(), edit.text.len());
-        self.live.replace_range(edit.range.clone(), &edit.text);
-    }
-
-    /// Lets the hunks `touched` be what they were where the user has taken their edits back.
-    fn heal(&mut self, touched: Range<usize>) {
-        let run = self.adjoining_conflicts(touched.clone());
-        let bases: String = self.hunks[run.clone()]
-            .iter()
-            .map(|hunk| hunk.base.as_str())
-            .collect();
-        if let (Some(first), Some(last)) = (self.hunks[run.clone()].first(), self.hunks[run.clone()].last())
-            && self.live[first.range.start..last.range.end] == bases
-        {
-            let mut start = first.range.start;
-            for hunk in &mut self.hunks[run] {
-                hunk.range = start..start + hunk.base.len();
-                start = hunk.range.end;
-                shrink(hunk);
-            }
-            return;
-        }
-        for hunk in &mut self.hunks[touched] {
-            trim(hunk, &self.live);
-        }
-    }
-
-    /// The hunks `touched` and those beside them whose places were changed and have nothing between.
-    fn adjoining_conflicts(&self, touched: Range<usize>) -> Range<usize> {
-        let changed = |hunk: &Hunk| hunk.mine(&self.live) != hunk.base;
-        let joined = |left: usize| self.hunks[left].range.end == self.hunks[left + 1].range.start;
-        let Range { mut start, mut end } = touched;
-        while start > 0 && joined(start - 1) && changed(&self.hunks[start - 1]) {
-            start -= 1;
-        }
-        while end < self.hunks.len() && joined(end - 1) && changed(&self.hunks[end]) {
-            end += 1;
-        }
-        start..end
-    }
 }
 
 fn overlap(left: &Range<usize>, right: &Range<usize>) -> bool {
     left == right || (left.start < right.end && right.start < left.end)
 }
 
-/// Takes back what a hunk has grown by; its place holds its base again.
-fn shrink(hunk: &mut Hunk) {
-    let (before, behind) = std::mem::take(&mut hunk.grown);
-    hunk.base = hunk.base[before..hunk.base.len() - behind].to_owned();
-    hunk.proposed = hunk.proposed[before..hunk.proposed.len() - behind].to_owned();
-    hunk.range = hunk.range.start + before..hunk.range.end - behind;
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Leaves to the user the whole lines that they put before or behind a text that is as it was.
-fn trim(hunk: &mut Hunk, live: &str) {
-    let mine = hunk.mine(live);
-    if hunk.base.is_empty() || hunk.status(live) == Status::Landed {
-        return;
+    #[test]
+    fn conflicts_in_one_place_survive_a_proposal_elsewhere() {
+        let mut last = 0;
+        let mut next_id = || {
+            last += 1;
+            HunkId(last)
+        };
+        let seen = "a\nb\nc\nd\ne\n";
+        let mut review = TextReview::new(seen);
+        let proposed = review.propose(seen, "a\nB\nc\nD\ne\n", ChangeId(1), &mut next_id);
+        assert_eq!(proposed, Ok(()));
+        // The user deletes all three lines; then somebody proposes something for the first, and adds a line.
+        let gone = Edit {
+            range: 2..8,
+            text: String::new(),
+        };
+        assert_eq!(review.edit(&gone), Ok(()));
+        let waiting = |review: &TextReview| -> Vec<(u64, String)> {
+            let hunks = review.hunks().iter();
+            hunks
+                .map(|hunk| (hunk.id().0, hunk.proposed().to_owned()))
+                .collect()
+        };
+        let before = waiting(&review);
+        assert_eq!(before.len(), 2);
+        let proposed = review.propose("a\ne\n", "A\ne\nf\n", ChangeId(2), &mut next_id);
+        assert_eq!(proposed, Ok(()));
+        assert_eq!(waiting(&review)[1..3], before);
     }
-    let starts_line = hunk.range.start == 0 || live.as_bytes()[hunk.range.start - 1] == b'\n';
-    if let Some(before) = mine.strip_suffix(hunk.base.as_str())
-        && (before.ends_with('\n') || (before.is_empty() && starts_line))
-    {
-        hunk.range.start += before.len();
-        shrink(hunk);
-    } else if let Some(behind) = mine.strip_prefix(hunk.base.as_str())
-        && starts_line
-        && hunk.base.ends_with('\n')
-    {
-        hunk.range.end -= behind.len();
-        shrink(hunk);
+
+    #[test]
+    fn a_conflict_survives_beside_a_hunk_that_stays() {
+        let mut last = 0;
+        let mut next_id = || {
+            last += 1;
+            HunkId(last)
+        };
+        let seen = "a\nb\nc\n";
+        let mut review = TextReview::new(seen);
+        let proposed = review.propose(seen, "a\nb\nB\nc\nD\n", ChangeId(1), &mut next_id);
+        assert_eq!(proposed, Ok(()));
+        review
+            .hunks
+            .insert(1, Hunk::new(HunkId(9), ChangeId(1), 4..4, "x\n", "y\n"));
+        let preview = review.preview();
+        let again = preview.replace('a', "A");
+        assert_eq!(
+            review.propose(&preview, &again, ChangeId(2), &mut next_id),
+            Ok(())
+        );
+        let shown: Vec<(u64, &str)> = review
+            .hunks()
+            .iter()
+            .map(|hunk| (hunk.id().0, hunk.proposed()))
+            .collect();
+        assert_eq!(shown[1..], [(1, "B\n"), (9, "y\n"), (2, "D\n")]);
     }
 }

@@ -98,6 +98,27 @@ impl Place {
 }
 
 #[test]
+fn a_check_that_fails_is_shown_and_decides_nothing() {
+    let place = Place::new();
+    let check = "cat a.txt; echo broken >&2; exit 3";
+    let proposed = place.said(&["propose", "--title", "Louder", "--check", check], PATCH);
+    expect![[r#"
+        c1: 3 hunks wait for your decision; see `freehold diff`
+        `cat a.txt; echo broken >&2; exit 3` fails with code 3
+            ONE
+            two
+            THREE
+            broken
+        [1]
+    "#]]
+    .assert_eq(&proposed);
+    // The files as they would be were checked, and are as they were.
+    assert_eq!(place.text("a.txt"), "one\ntwo\nthree\n");
+    assert_eq!(place.said(&["keep", "--all"], ""), "kept\n[0]\n");
+    assert_eq!(place.text("a.txt"), "ONE\ntwo\nTHREE\n");
+}
+
+#[test]
 fn alone_a_patch_is_proposed_decided_taken_back_and_accounted_for() {
     let place = Place::new();
     let check = "grep -q ONE a.txt && ! grep -q ONE \"$FREEHOLD_HOME/../nowhere\"";

@@ -2,10 +2,12 @@
 //! refused applies: dropping everything leaves what the user has, keeping everything leaves the proposal
 //! plus the user's edits, and nobody's character is lost.
 //!
-//! Every character but the line end is used once, so where it came from and where it went can be told.
+//! Every character but the line end is used once, so where it came from and where it went can be told:
+//! `account.rs` keeps the account that the review is checked against after every step.
 //! `FREEHOLD_CASES` says how many interleavings are played, `FREEHOLD_SEED` where to begin:
 //! `FREEHOLD_CASES=1000000 cargo test --release -p changes --test interleavings -- --nocapture`.
 
+mod account;
 mod play;
 mod world;
 

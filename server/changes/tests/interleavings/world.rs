@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use changes::{Authority, Content, Edit, Format, Live, WorkspacePath};
+use changes::{Authority, Content, Digest, Edit, Encoding, Format, Live, Standing, WorkspacePath};
+
+use crate::account::Account;
 
 /// A small generator of random numbers: the same everywhere, for ever.
 pub struct Random(u64);
@@ -48,6 +50,21 @@ impl Alphabet {
     }
 }
 
+const MODE: u32 = 0o644;
+
+/// What files may be written in.
+pub const FORMATS: [Format; 3] = [
+    Format::NEW,
+    Format {
+        encoding: Encoding::Utf8,
+        byte_order_mark: true,
+    },
+    Format {
+        encoding: Encoding::Utf16Le,
+        byte_order_mark: true,
+    },
+];
+
 /// A file as it truly is.
 pub struct TrueFile {
     pub path: WorkspacePath,
@@ -56,8 +73,12 @@ pub struct TrueFile {
     pub editor: Option<String>,
     /// The edits that would take the last ones back, newest last.
     pub history: Vec<Edit>,
-    /// Every character that somebody who proposed something has seen or brought.
-    pub proposed_or_seen: BTreeSet<char>,
+    /// What its bytes are besides its text.
+    pub format: Format,
+    /// How its lines end, but for those that somebody ends otherwise.
+    pub line_end: &'static str,
+    /// Who wants what of it.
+    pub account: Account,
 }
 
 impl TrueFile {
@@ -75,10 +96,32 @@ impl TrueFile {
             file: Some((
                 Content::Text {
                     text: self.live().into(),
-                    format: Format::NEW,
+                    format: self.format,
                 },
-                0o644,
+                MODE,
             )),
+        }
+    }
+
+    /// The bytes that the file would have with this text.
+    pub fn bytes(&self, text: &str) -> Vec<u8> {
+        let marks: &[u8] = match (self.format.encoding, self.format.byte_order_mark) {
+            (Encoding::Utf8, true) => b"\xef\xbb\xbf",
+            (Encoding::Utf16Le, _) => b"\xff\xfe",
+            _ => b"",
+        };
+        let text = match self.format.encoding {
+            Encoding::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            _ => text.as_bytes().to_vec(),
+        };
+        [marks, &text].concat()
+    }
+
+    /// What stands there now.
+    pub fn standing(&self) -> Standing {
+        Standing::File {
+            digest: Digest::of(&self.bytes(self.live())),
+            mode: MODE,
         }
     }
 
@@ -95,9 +138,20 @@ impl TrueFile {
     }
 }
 
+/// Line ends are the only characters that are not used once.
+pub fn is_line_end(character: char) -> bool {
+    matches!(character, '\r' | '\n')
+}
+
 /// The characters of a text that are used once.
 pub fn characters(text: &str) -> BTreeSet<char> {
-    text.chars().filter(|&character| character != '\n').collect()
+    text.chars()
+        .filter(|&character| !is_line_end(character))
+        .collect()
+}
+
+pub fn has_empty_line(text: &str) -> bool {
+    text.lines().any(str::is_empty)
 }
 
 /// A place in `text` where a character begins or the text ends.
@@ -109,48 +163,26 @@ pub fn place(text: &str, random: &mut Random) -> usize {
         .map_or(text.len(), |(offset, _)| offset)
 }
 
-/// The characters that stand in a text once: keeping an added line beside the one that it was made of
-/// doubles what they share.
-pub fn single(text: &str) -> BTreeSet<char> {
-    let mut all: Vec<char> = text.chars().filter(|&character| character != '\n').collect();
-    all.sort_unstable();
-    all.chunk_by(|left, right| left == right)
-        .filter(|same| same.len() == 1)
-        .map(|same| same[0])
-        .collect()
-}
-
-/// Whether the characters that two texts share stand in one order in both.
-pub fn same_order(left: &str, right: &str) -> bool {
-    let shared: BTreeSet<char> = single(left).intersection(&single(right)).copied().collect();
-    let of = |text: &str| {
-        text.chars()
-            .filter(|character| shared.contains(character))
-            .collect::<Vec<_>>()
-    };
-    of(left) == of(right)
-}
-
 /// The text with some of its lines changed, removed, or preceded by new ones.
-pub fn rewrite(text: &str, alphabet: &mut Alphabet, random: &mut Random) -> String {
+pub fn rewrite(text: &str, line_end: &str, alphabet: &mut Alphabet, random: &mut Random) -> String {
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     for _ in 0..1 + random.below(4) {
         let index = random.below(lines.len() + 1);
         match random.below(4) {
             0 if index < lines.len() => drop(lines.remove(index)),
             1 if index < lines.len() => {
-                let end = if lines[index].ends_with('\n') { "\n" } else { "" };
+                let end = lines[index].trim_start_matches(|character| !is_line_end(character));
                 lines[index] = alphabet.word(random) + end;
             }
             2 if index < lines.len() => {
-                let at = place(lines[index].trim_end_matches('\n'), random);
+                let at = place(lines[index].trim_end_matches(is_line_end), random);
                 lines[index].insert(at, alphabet.next());
             }
             _ => {
                 if let Some(last) = lines.last_mut().filter(|last| index > 0 && !last.ends_with('\n')) {
-                    last.push('\n');
+                    last.push_str(line_end);
                 }
-                lines.insert(index, alphabet.word(random) + "\n");
+                lines.insert(index, alphabet.word(random) + line_end);
             }
         }
     }

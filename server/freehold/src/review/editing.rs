@@ -50,24 +50,7 @@ impl Expected {
         for edit in edits.iter().rev() {
             after.replace_range(edit.range.clone(), &edit.text);
         }
-        let live = Live {
-            authority: Authority::Editor,
-            file: Some((Content::new_text(&before), 0)),
-        };
-        let file = ProposedFile {
-            path: path.clone(),
-            seen: Some(Content::new_text(&before)),
-            content: Some(Content::new_text(&after)),
-            rename: None,
-            mode: None,
-        };
-        let mut watch = Review::default();
-        let proposal = Proposal {
-            info: ChangeInfo::default(),
-            files: vec![file],
-        };
-        // Nothing else waits in a review that was just made.
-        let _put_up = watch.propose(proposal, |_| live.clone());
+        let watch = watch(path, &before, &after);
         Self {
             path: path.clone(),
             uri: uri.to_owned(),
@@ -88,13 +71,15 @@ impl Expected {
     fn followed(&mut self, edit: Option<&Edit>, text: &Rope) {
         let followed = edit.is_some_and(|edit| self.watch.edit(&self.path, edit).is_ok());
         if !followed {
-            let live = Live {
-                authority: Authority::Editor,
-                file: Some((Content::new_text(&text.to_string()), 0)),
-            };
-            self.watch.set_live(&self.path, live);
+            self.watch.set_live(&self.path, live_in_editor(&text.to_string()));
         }
-        self.landed |= self.watch.hunks().all(|view| view.status == Status::Landed);
+        let all_landed = |watch: &Review| watch.hunks().all(|view| view.status == Status::Landed);
+        if !all_landed(&self.watch) && *text == self.after.as_str() {
+            // One edit may do what compares as several, when lines between were put back as they were.
+            self.watch = watch(&self.path, &self.before, &self.after);
+            self.watch.set_live(&self.path, live_in_editor(&self.after));
+        }
+        self.landed |= all_landed(&self.watch);
     }
 
     /// The edits that take back what has landed, for the document as it is.
@@ -109,6 +94,32 @@ impl Expected {
         });
         back.collect()
     }
+}
+
+fn live_in_editor(text: &str) -> Live {
+    Live {
+        authority: Authority::Editor,
+        file: Some((Content::new_text(text), 0)),
+    }
+}
+
+/// A review of what makes `after` of a document that is `before`.
+fn watch(path: &WorkspacePath, before: &str, after: &str) -> Review {
+    let file = ProposedFile {
+        path: path.clone(),
+        seen: Some(Content::new_text(before)),
+        content: Some(Content::new_text(after)),
+        rename: None,
+        mode: None,
+    };
+    let mut watch = Review::default();
+    let proposal = Proposal {
+        info: ChangeInfo::default(),
+        files: vec![file],
+    };
+    // Nothing else waits in a review that was just made.
+    let _put_up = watch.propose(proposal, |_| live_in_editor(before));
+    watch
 }
 
 impl Editing {

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Default)]
 pub struct Counts([u64; COUNTED.len()]);
 
-const COUNTED: [&str; 17] = [
+const COUNTED: [&str; 18] = [
     "edits",
     "edits taken back",
     "formattings",
@@ -15,6 +15,7 @@ const COUNTED: [&str; 17] = [
     "external writes",
     "proposals",
     "stale proposals refused",
+    "hunks replaced by newer ones",
     "decisions",
     "decisions on what was not seen refused",
     "hunks edited",

@@ -1,76 +1,13 @@
 //! What must hold when an interleaving ends.
 
-use std::collections::BTreeSet;
-
-use changes::{Decision, FileReview, Plan, Status, WorkspacePath};
+use changes::{Decision, Plan, Status};
 
 use super::{Checked, Game, require};
-use crate::world::{characters, same_order, single};
-
-/// What keeping everything must make of a file.
-struct Expected {
-    path: WorkspacePath,
-    live: String,
-    preview: String,
-    brought: BTreeSet<char>,
-    removed: BTreeSet<char>,
-}
-
-impl Expected {
-    fn of(file: &FileReview) -> Self {
-        let live = file.text().live();
-        let ready = || {
-            let hunks = file.text().hunks().iter();
-            hunks.filter(|hunk| hunk.status(live) == Status::Ready)
-        };
-        Self {
-            path: file.path().clone(),
-            live: live.to_owned(),
-            preview: file.text().preview(),
-            brought: ready().flat_map(|hunk| characters(hunk.proposed())).collect(),
-            removed: ready().flat_map(|hunk| characters(hunk.base())).collect(),
-        }
-    }
-
-    /// Compares what came of the file with the proposal and what the user did.
-    fn check(&self, result: &str) -> Checked {
-        let Self {
-            live,
-            preview,
-            brought,
-            removed,
-            ..
-        } = self;
-        require(result == preview, || {
-            format!("keeping gave {result:?}, the overlay showed {preview:?}")
-        })?;
-        let after = characters(result);
-        require(brought.is_subset(&after), || {
-            "keeping lost a proposed character".to_owned()
-        })?;
-        let users: BTreeSet<char> = characters(live).difference(removed).copied().collect();
-        require(users.is_subset(&after), || {
-            "keeping lost a character of the user".to_owned()
-        })?;
-        let origin: BTreeSet<char> = live.chars().chain(brought.iter().copied()).collect();
-        require(after.is_subset(&origin), || {
-            "keeping made a character of nothing".to_owned()
-        })?;
-        let single = single(live);
-        let mut gone = removed
-            .difference(brought)
-            .filter(|character| single.contains(character));
-        require(!gone.any(|character| after.contains(character)), || {
-            "keeping left what was to go".to_owned()
-        })?;
-        let in_order = same_order(&without(result, brought), &without(live, brought));
-        require(in_order, || "keeping mixed up the user's text".to_owned())
-    }
-}
+use crate::account::{Tally, count_in};
 
 impl Game {
     pub(super) fn end(&mut self) -> Checked {
-        self.review.settle();
+        self.settle()?;
         let hunks = self.review.hunks().count();
         let conflicts = self
             .review
@@ -79,6 +16,16 @@ impl Game {
             .count();
         (0..hunks).for_each(|_| self.counts.count("hunks at the end"));
         (0..conflicts).for_each(|_| self.counts.count("conflicts at the end"));
+        self.drop_everything()?;
+        if conflicts == 0 {
+            self.counts.count("ends without conflict");
+        }
+        let conflicts_too = self.random.one_in(2);
+        self.keep_everything(conflicts_too)
+    }
+
+    /// Dropping everything leaves what the user has: it writes nothing, and shows nothing else.
+    fn drop_everything(&mut self) -> Checked {
         let mut dropped = self.review.clone();
         for id in self.review.hunks().map(|view| view.id).collect::<Vec<_>>() {
             let seen = dropped.hunk(id).ok_or("a hunk vanished")?.digest;
@@ -96,36 +43,59 @@ impl Game {
                 "dropping everything does not leave the user's text".to_owned()
             })?;
         }
-        if conflicts == 0 {
-            self.counts.count("ends without conflict");
-        }
-        self.keep_everything()
+        dropped.forget_dropped();
+        require(dropped.files().next().is_none(), || {
+            "what was dropped waits still".to_owned()
+        })
     }
 
-    /// Keeps all that is not in conflict and carries it out.
-    fn keep_everything(&mut self) -> Checked {
-        for view in self.review.clone().hunks() {
-            let decision = if view.status == Status::Ready {
-                Decision::Keep
-            } else {
-                Decision::Undecided
-            };
-            self.review
-                .decide(view.id, decision, view.digest)
-                .map_err(|error| error.to_string())?;
+    /// Keeps all that waits, conflicts only if the user wants the proposals there too, and carries it out.
+    ///
+    /// What stands in a file then is what the user had there and what all proposals that waited wanted of
+    /// it, character by character.
+    fn keep_everything(&mut self, conflicts_too: bool) -> Checked {
+        let mut expected = Vec::new();
+        for (index, shown) in self.all_shown()?.into_iter().enumerate() {
+            let mut tally = Tally::new();
+            count_in(&mut tally, self.files[index].live(), 1);
+            for (character, more) in &self.files[index].account.wanted {
+                count_in(&mut tally, &character.to_string(), *more);
+            }
+            for shown in shown {
+                let ready = shown.is_ready();
+                let decision = if ready || conflicts_too {
+                    Decision::Keep
+                } else {
+                    Decision::Undecided
+                };
+                self.say(index, &shown, decision)?;
+                if !ready {
+                    // What the user chose is the one text or the other: both were shown.
+                    count_in(&mut tally, &shown.proposed, -1);
+                    count_in(&mut tally, &shown.base, 1);
+                }
+                if !ready && conflicts_too {
+                    count_in(&mut tally, &shown.proposed, 1);
+                    count_in(&mut tally, &shown.mine, -1);
+                }
+            }
+            expected.push(tally);
         }
         let plan = self.review.plan().map_err(|error| error.to_string())?;
-        let expected: Vec<Expected> = self.review.files().map(Expected::of).collect();
+        self.check_plan(&plan)?;
         self.carry_out(&plan)?;
-        expected
-            .iter()
-            .try_for_each(|expected| expected.check(self.true_file(&expected.path).live()))
+        self.check()?;
+        for (file, expected) in self.files.iter().zip(&expected) {
+            let mut tally = Tally::new();
+            count_in(&mut tally, file.live(), 1);
+            require(tally == *expected, || {
+                format!(
+                    "keeping everything left {:?} where {expected:?} was wanted",
+                    file.live()
+                )
+            })?;
+        }
+        let left = self.review.hunks().count();
+        require(left == 0 || !conflicts_too, || format!("{left} hunks wait still"))
     }
-}
-
-/// A text without the characters that hunks bring: those may have moved with what was proposed.
-fn without(text: &str, brought: &BTreeSet<char>) -> String {
-    text.chars()
-        .filter(|character| !brought.contains(character))
-        .collect()
 }

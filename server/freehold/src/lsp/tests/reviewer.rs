@@ -66,12 +66,16 @@ impl Reviewer {
     }
 
     pub async fn with(files: &[(&'static str, &'static str)], capabilities: Value) -> Self {
-        let desk = Desk::new(Setup {
+        Self::set_up(Setup {
             files: files.to_vec(),
             capabilities,
             ..Setup::default()
         })
-        .await;
+        .await
+    }
+
+    pub async fn set_up(setup: Setup) -> Self {
+        let desk = Desk::new(setup).await;
         Self {
             desk,
             manner: Manner::ChangesFirst,
@@ -193,6 +197,18 @@ impl Reviewer {
         });
         let hunk = hunk.unwrap_or_else(|| panic!("no hunk brings {text:?}: {hunks:#?}"));
         json!({ "hunk": hunk["id"], "digest": hunk["digest"] })
+    }
+
+    /// Another program writes a file, and the editor tells.
+    pub async fn write_from_outside(&mut self, path: &str, text: &str) {
+        self.desk.write(path, text);
+        self.tell_of_file(path).await;
+    }
+
+    /// Tells that something happened to a file on the disk.
+    pub async fn tell_of_file(&mut self, path: &str) {
+        let params = json!({ "changes": [{ "uri": format!("file://{path}"), "type": 2 }] });
+        self.desk.notify("workspace/didChangeWatchedFiles", &params).await;
     }
 
     /// Proposes a patch.

@@ -1,8 +1,10 @@
 //! Random interleavings of typing, saving, foreign writes, proposals, decisions and editors of every manner.
 //!
-//! Users and other programs bring marks that are theirs alone, and proposals bring lines; nobody takes away
-//! anything. So at every moment each mark stands exactly once where its file's authority is, and each
-//! proposed line stands there if it was kept and not taken back, and else does not.
+//! Everything that anybody writes is a token of its own: the lines that were there, the marks of users and
+//! other programs, the lines of proposals. [`Tokens`] keeps count of which of them must stand in each file by
+//! what was shown, decided, applied, and taken back; at every moment exactly these stand there, each once.
+
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -10,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use changes::{Edit, Status, WorkspacePath};
-use host::{Files, MemoryHost};
+use host::{Environment, Files, MemoryHost, RealHost};
 use proptest::prelude::*;
 use ropey::Rope;
 use serde_json::{Value, json};
@@ -21,6 +23,8 @@ use crate::review::desk::{Client, Documents};
 use crate::review::job::Done;
 use crate::review::workspace::Workspace;
 use crate::review::{Abilities, Command, Desk, Effect};
+
+use tokens::{Part, Tokens, split, tokens};
 
 const FILES: [&str; 3] = ["a", "b", "c"];
 const FOLDER: &str = "file:///project";
@@ -33,8 +37,20 @@ enum Manner {
     Ignores,
     /// The user types before the request arrives, so that its version does not fit.
     TypesFirst,
+    /// The user types after everything was planned and before the editor is asked.
+    TypesEarly,
     /// The first document is changed, then it refuses.
     Halfway,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// A line after it.
+    Add,
+    /// Another line in its place.
+    Replace,
+    /// It goes.
+    Remove,
 }
 
 #[derive(Debug, Clone)]
@@ -45,11 +61,12 @@ enum Act {
     Type(usize, usize),
     /// Another program writes a file that no editor has open.
     Write(usize, usize),
-    /// Lines after these, one in each file.
-    Propose(Vec<(usize, usize)>),
+    /// Something about these lines, one in each file.
+    Propose(Vec<(usize, usize, What)>),
     KeepAll(Manner),
     Keep(usize, Manner),
     Drop(usize),
+    DropAll,
     Undo(Manner),
     Redo(Manner),
     Restart,
@@ -70,10 +87,11 @@ struct World {
     desk: Desk,
     open: Open,
     manner: Manner,
-    marks: BTreeMap<String, usize>,
     count: usize,
     waiting: VecDeque<Effect>,
-    decided: BTreeMap<String, bool>,
+    tokens: Tokens,
+    /// Whether a file was written and nobody was told.
+    untold: bool,
 }
 
 fn client() -> Client {
@@ -114,11 +132,14 @@ impl World {
             host,
             open: Open::default(),
             manner: Manner::ChangesFirst,
-            marks: BTreeMap::new(),
             count: 0,
             waiting: VecDeque::new(),
-            decided: BTreeMap::new(),
+            tokens: Tokens::default(),
+            untold: false,
         };
+        for file in 0..FILES.len() {
+            world.tokens.stand.push(tokens(&world.text(file)));
+        }
         world.start(effects);
         world
     }
@@ -160,6 +181,12 @@ impl World {
 
     fn wait_at_gate(&mut self) -> bool {
         let mut effects = Vec::new();
+        if self.manner == Manner::TypesEarly {
+            self.manner = Manner::ChangesFirst;
+            for file in 0..FILES.len() {
+                self.type_in(file, 3, &mut effects);
+            }
+        }
         self.desk.job_done(Done::Begun, &self.open, &mut effects);
         let mut waiting: VecDeque<Effect> = effects.into();
         loop {
@@ -171,7 +198,9 @@ impl World {
                     return go_on;
                 }
                 Effect::EditDocuments { number, edits, .. } => match self.manner {
-                    Manner::ChangesFirst => self.edit(number, &edits, usize::MAX, &mut next),
+                    Manner::ChangesFirst | Manner::TypesEarly => {
+                        self.edit(number, &edits, usize::MAX, &mut next);
+                    }
                     Manner::AnswersFirst => {
                         self.desk.editor_answered(number, Ok(true), &self.open, &mut next);
                         self.change(&edits, usize::MAX, &mut next);
@@ -249,7 +278,7 @@ impl World {
     fn mark(&mut self, file: usize) -> String {
         self.count += 1;
         let mark = format!("<{}>", self.count);
-        self.marks.insert(mark.clone(), file);
+        self.tokens.stand[file].insert(mark.clone());
         mark
     }
 
@@ -288,31 +317,29 @@ impl World {
         answered.try_recv().expect("every command is answered")
     }
 
-    fn propose(&mut self, places: &[(usize, usize)]) {
+    fn propose(&mut self, places: &[(usize, usize, What)]) {
         let mut patch = String::new();
         let mut seen = BTreeSet::new();
-        let mut lines = Vec::new();
-        for &(file, after) in places {
-            if !seen.insert(file) {
+        for &(file, line, what) in places {
+            let text = self.text(file);
+            if text.is_empty() || !seen.insert(file) {
                 continue;
             }
-            let text = self.text(file);
-            let count = text.lines().count();
-            let after = 1 + after % count;
+            let line = 1 + line % text.lines().count();
             self.count += 1;
-            let line = format!("P{}.", self.count);
-            let context = text.lines().nth(after - 1).expect("within");
-            patch += &format!(
-                "--- a/{0}\n+++ b/{0}\n@@ -{after} +{after},2 @@\n {context}\n+{line}\n",
-                FILES[file]
+            let (there, new) = (
+                text.lines().nth(line - 1).expect("within"),
+                format!("P{}.", self.count),
             );
-            lines.push((file, line));
+            patch += &format!("--- a/{0}\n+++ b/{0}\n", FILES[file]);
+            patch += &match what {
+                What::Add => format!("@@ -{line} +{line},2 @@\n {there}\n+{new}\n"),
+                What::Replace => format!("@@ -{line} +{line} @@\n-{there}\n+{new}\n"),
+                What::Remove => format!("@@ -{line} +{},0 @@\n-{there}\n", line - 1),
+            };
         }
-        if self.ask("propose", &json!({ "patch": patch })).is_ok() {
-            for (_, line) in lines {
-                self.decided.insert(line, false);
-            }
-        }
+        // Other hunks may wait in the same lines.
+        let _stale = self.ask("propose", &json!({ "patch": patch }));
     }
 
     fn act(&mut self, act: Act) {
@@ -344,6 +371,7 @@ impl World {
                         .write_atomic(&place(file), text.as_bytes())
                         .expect("written");
                     // Half of them nobody is told of.
+                    self.untold |= !at.is_multiple_of(2);
                     if at.is_multiple_of(2) {
                         self.desk
                             .files_changed(vec![path(file)], &self.open, &mut effects);
@@ -352,11 +380,16 @@ impl World {
             }
             Act::Propose(places) => self.propose(&places),
             Act::KeepAll(manner) => {
-                self.manner = manner;
-                self.ask("keepAll", &json!({})).expect("answered");
+                let parts = self.parts(|status| status == Status::Ready);
+                self.keep("keepAll", &json!({}), manner, &parts);
             }
             Act::Keep(index, manner) => self.decide("keepHunk", index, manner),
             Act::Drop(index) => self.decide("dropHunk", index, Manner::ChangesFirst),
+            Act::DropAll => {
+                self.ask("dropAll", &json!({})).expect("answered");
+                let waiting = self.desk.review().hunks().count();
+                assert_eq!(waiting, 0, "dropping everything leaves nothing to decide");
+            }
             Act::Undo(manner) => self.go_back("undo", manner),
             Act::Redo(manner) => self.go_back("redo", manner),
             Act::Restart => {
@@ -376,29 +409,76 @@ impl World {
     fn go_back(&mut self, verb: &str, manner: Manner) {
         self.manner = manner;
         // There may be nothing to go back to.
-        let _nothing = self.ask(verb, &json!({}));
+        let answer = self.ask(verb, &json!({})).unwrap_or_default();
+        let applied = answer["applied"] == json!(true);
+        let now = self.texts().map(|text| tokens(&text));
+        let waits: Vec<bool> = (0..FILES.len())
+            .map(|file| self.desk.review().file(&path(file)).is_some())
+            .collect();
+        let exact = !matches!(manner, Manner::TypesFirst | Manner::TypesEarly) && !self.untold;
+        let told = (applied, exact);
+        self.tokens
+            .went_back(verb == "undo", told, &now, &waits)
+            .unwrap_or_else(|error| panic!("{verb}: {error}: {answer}"));
+    }
+
+    /// What each hunk that stands so does to its file, as it is shown.
+    fn parts(&self, wanted: impl Fn(Status) -> bool) -> Vec<Part> {
+        let views = self.desk.review().hunks().filter(|view| wanted(view.status));
+        let part = |view: changes::HunkView| {
+            let changes::Part::Text(hunk) = view.part else {
+                panic!("nothing but texts is proposed");
+            };
+            let file = FILES.iter().position(|name| view.file.path().as_str() == *name);
+            let mine = tokens(hunk.mine(view.file.text().live()));
+            let proposed = tokens(hunk.proposed());
+            Part {
+                id: Some(view.id),
+                file: file.expect("one of ours"),
+                removed: mine.difference(&proposed).cloned().collect(),
+                added: proposed.difference(&mine).cloned().collect(),
+            }
+        };
+        views.map(part).collect()
+    }
+
+    fn keep(&mut self, verb: &str, argument: &Value, manner: Manner, parts: &[Part]) {
+        self.manner = manner;
+        // A write that nobody was told of makes it a refusal.
+        let answer = self.ask(verb, argument).expect("answered");
+        let applied = answer["applied"] == json!(true);
+        let now = self.texts().map(|text| tokens(&text));
+        let exact = !matches!(manner, Manner::TypesFirst | Manner::TypesEarly) && !self.untold;
+        self.tokens
+            .kept(parts, (applied, exact), &now)
+            .unwrap_or_else(|error| panic!("{verb}: {error}: {answer}"));
+        if applied && exact {
+            let waiting: Vec<_> = self.desk.review().hunks().map(|view| view.id).collect();
+            let kept = parts.iter().filter_map(|part| part.id);
+            kept.for_each(|id| assert!(!waiting.contains(&id), "{id} was kept and waits"));
+        }
     }
 
     fn decide(&mut self, verb: &str, index: usize, manner: Manner) {
-        let hunks: Vec<_> = self
-            .desk
-            .review()
-            .hunks()
-            .map(|view| (view.id, view.digest, view.status))
-            .collect();
-        // Keeping a conflict replaces what somebody wrote, on purpose.
-        let hunks: Vec<_> = hunks
-            .into_iter()
-            .filter(|(.., status)| *status == Status::Ready)
-            .collect();
-        if hunks.is_empty() {
+        // A conflict that is kept replaces what somebody wrote, on purpose: it was shown.
+        let parts = self.parts(|status| status != Status::Landed);
+        let Some(part) = (!parts.is_empty()).then(|| &parts[index % parts.len()]) else {
             return;
-        }
-        self.manner = manner;
-        let (id, digest, _) = hunks[index % hunks.len()];
+        };
+        let id = part.id.expect("it waits");
+        let digest = self.desk.review().hunk(id).expect("it waits").digest;
         let seen = json!({ "hunk": id.to_string(), "digest": digest.to_string() });
-        // A write that nobody was told of makes it a refusal.
-        self.ask(verb, &seen).expect("answered");
+        if verb == "dropHunk" {
+            self.ask(verb, &seen).expect("answered");
+            let waits = self.desk.review().hunk(id).is_some();
+            assert!(!waits, "{id} was dropped and waits");
+        } else {
+            self.keep(verb, &seen, manner, std::slice::from_ref(part));
+        }
+    }
+
+    fn texts(&self) -> [String; FILES.len()] {
+        std::array::from_fn(|file| self.text(file))
     }
 
     fn save(&mut self, file: usize) {
@@ -410,36 +490,20 @@ impl World {
     }
 
     fn check(&self, after: &str) {
-        for (mark, &file) in &self.marks {
-            let text = self.text(file);
+        for (file, text) in self.texts().iter().enumerate() {
+            let stand = tokens(text);
+            assert_eq!(stand, self.tokens.stand[file], "in {text:?} after {after}");
+            let count = text.lines().map(|line| split(line).len()).sum::<usize>();
             assert_eq!(
-                text.matches(mark.as_str()).count(),
-                1,
-                "{mark} in {text:?} after {after}"
+                count,
+                stand.len(),
+                "something stands twice in {text:?} after {after}"
             );
-        }
-        let texts: Vec<String> = (0..FILES.len()).map(|file| self.text(file)).collect();
-        for line in self.decided.keys() {
-            let found: usize = texts.iter().map(|text| text.matches(line.as_str()).count()).sum();
-            assert!(
-                found <= 1,
-                "{line} stands {found} times in {texts:?} after {after}"
-            );
-        }
-        for file in 0..FILES.len() {
-            for line in 0..6 {
-                let original = format!("{} {line}\n", FILES[file]);
-                assert!(
-                    texts[file].contains(&original),
-                    "{original:?} is gone from {:?} after {after}",
-                    texts[file]
-                );
-            }
             // The review has every text as its authority has it, but for writes that nobody was told of.
             if let Some(review) = self.desk.review().file(&path(file))
                 && self.open.0.contains_key(&uri(file))
             {
-                assert_eq!(review.text().live(), texts[file], "after {after}");
+                assert_eq!(review.text().live(), *text, "after {after}");
             }
         }
     }
@@ -452,13 +516,15 @@ fn manner() -> impl Strategy<Value = Manner> {
         1 => Just(Manner::Refuses),
         1 => Just(Manner::Ignores),
         2 => Just(Manner::TypesFirst),
+        2 => Just(Manner::TypesEarly),
         1 => Just(Manner::Halfway),
     ]
 }
 
 fn act() -> impl Strategy<Value = Act> {
     let file = 0..FILES.len();
-    let places = prop::collection::vec((0..FILES.len(), 0..20_usize), 1..4);
+    let what = prop_oneof![2 => Just(What::Add), 1 => Just(What::Replace), 1 => Just(What::Remove)];
+    let places = prop::collection::vec((0..FILES.len(), 0..20_usize, what), 1..4);
     prop_oneof![
         2 => file.clone().prop_map(Act::Open),
         1 => file.clone().prop_map(Act::SaveAndClose),
@@ -469,14 +535,21 @@ fn act() -> impl Strategy<Value = Act> {
         2 => manner().prop_map(Act::KeepAll),
         3 => (0..20_usize, manner()).prop_map(|(index, manner)| Act::Keep(index, manner)),
         1 => (0..20_usize).prop_map(Act::Drop),
-        1 => manner().prop_map(Act::Undo),
+        1 => Just(Act::DropAll),
+        2 => manner().prop_map(Act::Undo),
         1 => manner().prop_map(Act::Redo),
         1 => Just(Act::Restart),
     ]
 }
 
+/// How many interleavings are played.
+fn cases() -> u32 {
+    let wanted = RealHost::new().variable("FREEHOLD_CASES");
+    wanted.and_then(|cases| cases.parse().ok()).unwrap_or(256)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_loses_a_character(acts in prop::collection::vec(act(), 1..30)) {
