@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ use ropey::Rope;
 use serde::Serialize;
 use serde_json::json;
 
-use super::attach::{ProgressLine, attach};
+use super::attach::{ProgressLine, Wanted, attach};
 use super::language_ids::language_id;
 use super::place::Place;
 use super::show::neighbourhood;
@@ -26,6 +27,9 @@ use crate::lsp::prompt_view;
 use crate::models::Store;
 use crate::paths::Paths;
 use crate::{engine_process, settings};
+
+/// How often whoever waits for text may say that it is no longer wanted.
+const READ_INTERVAL: Duration = Duration::from_millis(100);
 
 /// `freehold complete FILE:LINE:COL`.
 ///
@@ -44,9 +48,11 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             let paths = Paths::find(host.as_ref())?;
             require_model(host.as_ref(), &paths, arguments.model.as_deref())?;
             let mut line = ProgressLine::default();
-            let attached = attach(&host, &paths, arguments.model.as_deref(), &mut |state| {
-                line.show(state)
-            });
+            let wanted = Wanted {
+                model: arguments.model.as_deref(),
+                ..Wanted::default()
+            };
+            let attached = attach(&host, &paths, wanted, &mut |state| line.show(state));
             line.clear();
             let attached = attached?;
             times.attach = attached.attach_time;
@@ -89,7 +95,7 @@ fn show_prompt(
     offset_bytes: usize,
     shape: Shape,
 ) -> anyhow::Result<ExitCode> {
-    let prepared = prepare(engine, document, offset_bytes, shape)?;
+    let prepared = prepare(engine, document, offset_bytes, shape, &Surroundings::default())?;
     print(&prompt_view::write(&prepared.context, &prepared.request))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -205,8 +211,8 @@ fn suggest(
         mut finisher,
         description,
         ..
-    } = prepare(engine, document, offset_bytes, shape)?;
-    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| {})?;
+    } = prepare(engine, document, offset_bytes, shape, &Surroundings::default())?;
+    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| Progress::Continue)?;
     let suggestion = finisher.finish();
     let silent = suggestion
         .is_none()
@@ -232,7 +238,7 @@ pub(super) struct Prepared {
     pub description: Description,
 }
 
-/// Prepares to ask `engine` at a place of `document`.
+/// Prepares to ask `engine` at a place of `document`, with `surroundings` open beside it.
 ///
 /// # Errors
 /// When its model cannot fill in the middle.
@@ -241,6 +247,7 @@ pub(super) fn prepare(
     document: &Document,
     offset_bytes: usize,
     shape: Shape,
+    surroundings: &Surroundings,
 ) -> anyhow::Result<Prepared> {
     let description = engine.description();
     let format = description.fim.as_ref().with_context(|| {
@@ -250,7 +257,7 @@ pub(super) fn prepare(
         )
     })?;
     let budget = Budget::for_context(description.context_tokens);
-    let context = gather(document, offset_bytes, None, &Surroundings::default(), &budget);
+    let context = gather(document, offset_bytes, None, surroundings, &budget);
     Ok(Prepared {
         request: render(&context, shape, format),
         finisher: Finisher::new(&context, shape),
@@ -260,13 +267,14 @@ pub(super) fn prepare(
 }
 
 /// Runs `request` until `finisher` has enough; the request is then cancelled and still says what it cost.
-/// `read` hears of every piece of text that `finisher` takes.
+/// `read` hears of every piece of text that `finisher` takes, and of an empty one now and then while none comes;
+/// it may end the request too.
 pub(super) fn run(
     engine: &dyn Engine,
     clock: &dyn Clock,
     request: Request,
     finisher: &mut Finisher,
-    read: &mut dyn FnMut(&str),
+    read: &mut dyn FnMut(&str) -> Progress,
 ) -> anyhow::Result<(Usage, Option<Duration>)> {
     let asked = clock.monotonic();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -276,16 +284,27 @@ pub(super) fn run(
     });
     let mut ticket = Some(engine.submit(request, sink));
     let mut first_token = None;
-    for event in receiver {
+    loop {
+        let event = match receiver.recv_timeout(READ_INTERVAL) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Disconnected) => return Err(engine::Failure::Gone.into()),
+            Err(RecvTimeoutError::Timeout) => {
+                if read("") == Progress::Stop {
+                    drop(ticket.take());
+                }
+                continue;
+            }
+        };
         match event {
-            Event::Token { text, .. } => {
+            Event::Token {
+                text,
+                log_probability,
+            } => {
                 if first_token.is_none() && !text.is_empty() {
                     first_token = Some(clock.monotonic() - asked);
                 }
-                if ticket.is_some() {
-                    read(&text);
-                }
-                if finisher.push(&text) == Progress::Stop {
+                let stopped = ticket.is_some() && read(&text) == Progress::Stop;
+                if finisher.push_scored(&text, log_probability) == Progress::Stop || stopped {
                     drop(ticket.take());
                 }
             }
@@ -301,7 +320,6 @@ pub(super) fn run(
             Event::Failed(failure) => return Err(failure.into()),
         }
     }
-    Err(engine::Failure::Gone.into())
 }
 
 /// How long each step took.
