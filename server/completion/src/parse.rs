@@ -1,5 +1,7 @@
 //! Whether a document would parse with a text put in at the cursor.
 
+use std::cell::Cell;
+
 use ropey::Rope;
 use syntax::{Insertion, Language, Limits, Tree};
 
@@ -26,6 +28,8 @@ pub struct Sketch {
     begins_line: bool,
     /// Whether the document parses as it stands.
     whole: bool,
+    /// Bytes read in parsing it again.
+    reread_bytes: Cell<usize>,
 }
 
 impl Sketch {
@@ -45,6 +49,7 @@ impl Sketch {
             scanner: context.scanner_before.clone(),
             begins_line: context.replaced_begins_line(),
             whole: false,
+            reread_bytes: Cell::new(0),
         };
         sketch.whole = sketch.tree.is_whole() && sketch.stands(&sketch.text, sketch.end_bytes);
         let here = sketch.region();
@@ -56,6 +61,11 @@ impl Sketch {
     /// Whether the document parses as it stands.
     pub fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// Bytes that were read so far in parsing it again, in pieces of about a kilobyte.
+    pub fn reread_bytes(&self) -> usize {
+        self.reread_bytes.get()
     }
 
     /// Whether the document would parse with `inserted` at the cursor instead of `covered_bytes` after it;
@@ -78,6 +88,7 @@ impl Sketch {
         let tree = self
             .tree
             .parse_again(&self.text, &text, insertion, &self.limits)?;
+        self.reread_bytes.set(self.reread_bytes.get() + tree.read_bytes());
         Some(tree.is_whole() && self.stands(&text, self.start_bytes + inserted.len()))
     }
 

@@ -324,6 +324,8 @@ pub enum EvalCommand {
     Check(CaseArguments),
     /// Print the table of a file of scores; no model is asked
     Report(ReportArguments),
+    /// Fit the weights by which suggestions are shown to answers whose outcome is known; no model is asked
+    Gate(GateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -357,6 +359,13 @@ pub struct ReportArguments {
     /// Say which cases are better and which worse than in these scores
     #[arg(long, value_name = "OLD")]
     pub compare: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct GateArguments {
+    /// Answers that `eval fim --answers` has written
+    #[arg(long, value_name = "FILE")]
+    pub answers: PathBuf,
 }
 
 #[derive(Debug, Args)]

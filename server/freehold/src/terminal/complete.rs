@@ -260,7 +260,7 @@ pub(super) fn prepare(
     let context = gather(document, offset_bytes, None, surroundings, &budget);
     Ok(Prepared {
         request: render(&context, shape, format),
-        finisher: Finisher::new(&context, shape),
+        finisher: Finisher::new(&context, shape).asked(Trigger::Invoked),
         context,
         description,
     })

@@ -4,6 +4,7 @@ mod answer;
 mod case;
 mod check;
 mod fim;
+mod gate;
 mod holes;
 mod ledger;
 mod run;
@@ -37,6 +38,10 @@ pub fn eval(arguments: &EvalArguments) -> anyhow::Result<ExitCode> {
         EvalCommand::Fim(arguments) => fim::fim(&host, arguments),
         EvalCommand::Check(arguments) => check(host.as_ref(), arguments),
         EvalCommand::Report(arguments) => report(host.as_ref(), arguments),
+        EvalCommand::Gate(arguments) => {
+            print(&gate::gate(host.as_ref(), &arguments.answers)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
