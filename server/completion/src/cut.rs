@@ -400,6 +400,12 @@ impl Start {
     }
 }
 
+/// Whether `line` may be the first of something that stands for itself at the left margin.
+pub fn begins_item(line: &str, language: &Language) -> bool {
+    let plain = Start::of(line, language, true) == Start::Plain;
+    plain && !line.starts_with([' ', '\t', '{', '#', '/', '*', '-']) && !is_blank(line)
+}
+
 /// The columns of one step of indentation, by the lines around the cursor's.
 pub fn step_columns(context: &Context) -> Option<usize> {
     let above = context.prefix.rsplit('\n').skip(1);

@@ -158,10 +158,10 @@ impl Ends {
         if next <= here || Some(next - here) != step_columns(context) {
             return None;
         }
-        let was_whole = self.sketch(context).is_none_or(Sketch::is_whole);
-        let (line, _) = whole_line(generated, 0, ended).filter(|(line, _)| !was_whole && !is_blank(line))?;
+        let (line, _) = whole_line(generated, 0, ended).filter(|(line, _)| !is_blank(line))?;
         let end = line.trim_end().len();
-        (self.fits(context, generated, end) == Some(true)).then_some(end)
+        let was_whole = self.sketch(context).is_none_or(Sketch::is_whole);
+        (!was_whole && self.fits(context, generated, end) == Some(true)).then_some(end)
     }
 
     /// Where the lines end; if that leaves a file broken which a later line mends, there.

@@ -6,8 +6,12 @@ use ropey::Rope;
 use syntax::{Insertion, Language, Limits, Tree};
 
 use crate::Context;
+use crate::cut::begins_item;
 use crate::lines::{indentation, is_blank};
 use crate::scan::{Scanner, Step};
+
+/// A shorter document is parsed as a whole: that takes about a millisecond.
+const ITEM_BYTES_MIN: usize = 8 * 1024;
 
 /// Errors that are looked at in a document that does not parse as it stands.
 const ERRORS_MAX: usize = 32;
@@ -38,14 +42,19 @@ impl Sketch {
     pub fn new(context: &Context) -> Option<Self> {
         let limits = Limits::default();
         let language = context.scanner.language();
-        let tree = Tree::parse(language, &context.text, &limits)?;
+        let item = item(context, language, &limits);
+        let (text, from_bytes) = match &item {
+            Some(range) => (Rope::from(context.text.byte_slice(range.clone())), range.start),
+            None => (context.text.clone(), 0),
+        };
+        let tree = Tree::parse(language, &text, &limits)?;
         let mut sketch = Self {
-            text: context.text.clone(),
+            text,
             tree,
             language,
             limits,
-            start_bytes: context.replaced.start,
-            end_bytes: context.replaced.end,
+            start_bytes: context.replaced.start - from_bytes,
+            end_bytes: context.replaced.end - from_bytes,
             scanner: context.scanner_before.clone(),
             begins_line: context.replaced_begins_line(),
             whole: false,
@@ -203,6 +212,32 @@ impl Sketch {
             });
         start..end
     }
+}
+
+/// The lines around the cursor that stand for themselves at the left margin, if the long document around them
+/// parses without them: then only they need be parsed with this or that put in. A file that is broken at the
+/// cursor may otherwise be read as a whole each time.
+fn item(context: &Context, language: &Language, limits: &Limits) -> Option<std::ops::Range<usize>> {
+    let text = &context.text;
+    if text.len_bytes() < ITEM_BYTES_MIN {
+        return None;
+    }
+    let begins = |line: usize| begins_item(&text.line(line).to_string(), language);
+    let first = text.byte_to_line(context.replaced.start);
+    let last = text.byte_to_line(context.replaced.end);
+    // What is typed at the margin may belong to what stands above it.
+    let start = (0..first).rev().find(|&line| begins(line))?;
+    let end = (last + 1..text.len_lines()).find(|&line| begins(line));
+    let start = text.line_to_byte(start);
+    let end = end.map_or(text.len_bytes(), |line| text.line_to_byte(line));
+    if (end - start) * 2 > text.len_bytes() {
+        return None;
+    }
+    let mut others = text.clone();
+    others.remove(text.byte_to_char(start)..text.byte_to_char(end));
+    Tree::parse(language, &others, limits)?
+        .is_whole()
+        .then_some(start..end)
 }
 
 /// Whether `line` is more than closing brackets.
