@@ -400,6 +400,30 @@ impl Start {
     }
 }
 
+/// Whether `line` may be the first of something that stands for itself at the left margin.
+pub fn begins_item(line: &str, language: &Language) -> bool {
+    let plain = Start::of(line, language, true) == Start::Plain;
+    plain && !line.starts_with([' ', '\t', '{', '#', '/', '*', '-']) && !is_blank(line)
+}
+
+/// The columns of one step of indentation, by the lines around the cursor's.
+pub fn step_columns(context: &Context) -> Option<usize> {
+    let above = context.prefix.rsplit('\n').skip(1);
+    let below = context.suffix.split('\n').skip(1);
+    let columns = |line: &str| Some(indentation(line)).filter(|&columns| columns > 0 && !is_blank(line));
+    above.chain(below).filter_map(columns).min()
+}
+
+/// Whether the cursor stands within a step of indentation that `more` completes: typed by hand, or a span that
+/// begins there.
+fn only_begun(context: &Context, before: &str, more: &str) -> bool {
+    let Some(step) = step_columns(context) else {
+        return false;
+    };
+    let whole = |columns: usize| columns.is_multiple_of(step);
+    !whole(indentation(before)) && whole(indentation(&[before, more].concat()))
+}
+
 /// Bytes at the start of `generated` that indent a line which the cursor has indented already.
 ///
 /// Models trained on whole lines do so when the prompt ends with white space.
@@ -409,6 +433,9 @@ pub fn doubled_indentation(context: &Context, generated: &str) -> usize {
     let rest = &generated[extra..];
     let undecided = extra == 0 || rest.is_empty() || rest.starts_with('\n');
     if undecided || before.is_empty() || !is_blank(before) || context.scanner.in_long_text() {
+        return 0;
+    }
+    if only_begun(context, before, &generated[..extra]) {
         return 0;
     }
     let above = context.previous_line().unwrap_or_default();

@@ -3,7 +3,8 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 
-use crate::cut::{LINES_MAX, cut};
+use crate::cut::{LINES_MAX, cut, step_columns};
+use crate::filters::is_subsequence;
 use crate::lines::{indentation, is_blank, is_word, letters};
 use crate::parse::Sketch;
 use crate::seam::{joints, seam};
@@ -12,6 +13,9 @@ use crate::{Context, Shape};
 /// Places to join what follows the cursor that are tried when no line ends as it does.
 const JOINTS_MAX: usize = 12;
 
+/// A line that begins with one of these begins a function, where indentation tells what belongs to it.
+const FUNCTION_WORDS: &[&str] = &["def", "async"];
+
 /// Where a generation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -19,13 +23,15 @@ pub enum End {
     Lines(usize),
     /// After so many bytes, where what follows the cursor goes on with it.
     Joined(usize),
+    /// After so many bytes, in place of the rest of the cursor's line.
+    Covering(usize),
 }
 
 impl End {
     /// Bytes of what was generated up to the end.
     pub fn bytes(self) -> usize {
         match self {
-            Self::Lines(bytes) | Self::Joined(bytes) => bytes,
+            Self::Lines(bytes) | Self::Joined(bytes) | Self::Covering(bytes) => bytes,
         }
     }
 }
@@ -38,6 +44,16 @@ pub struct Ends {
     /// What the parser said of the ends so far, by their bytes: a text only grows.
     said: RefCell<BTreeMap<usize, Option<bool>>>,
     parses: Cell<usize>,
+    /// Whether all that is missing is waited for, not only what comes next.
+    pub patient: bool,
+}
+
+/// What came of looking for a place further on.
+enum Found {
+    Here(usize),
+    /// It may still come.
+    NotYet,
+    Nowhere,
 }
 
 impl Ends {
@@ -50,6 +66,12 @@ impl Ends {
     /// How often the document was parsed with a text put in.
     pub fn parses_count(&self) -> usize {
         self.parses.get()
+    }
+
+    /// Bytes that were read so far in parsing the document again.
+    pub fn reread_bytes(&self) -> usize {
+        let sketch = self.sketch.get().and_then(Option::as_ref);
+        sketch.map_or(0, Sketch::reread_bytes)
     }
 
     /// Whether the document parses with all that is selected and `text`; nothing if it cannot be said.
@@ -68,8 +90,85 @@ impl Ends {
         }
     }
 
-    /// Where the lines end; if that leaves a file broken which a later line mends, there.
+    /// Where a block ends; for who waits, where all that is missing before the next line has come.
     fn block(&self, context: &Context, generated: &str, ended: bool) -> Option<usize> {
+        let first = || cut(context, Shape::Block, generated, ended).end;
+        let first = self.header(context, generated, ended).or_else(first);
+        if let (true, Some(first)) = (self.patient, first) {
+            match self.further(context, generated, first, ended) {
+                Found::Here(end) => return Some(end),
+                Found::NotYet => return None,
+                Found::Nowhere => {}
+            }
+        }
+        self.settle(context, generated, ended)
+    }
+
+    /// Looks past `first`, where the lines seem to end, for the place where what follows the cursor begins: what
+    /// is missing often reaches beyond the cursor's own block, and a model that has seen the rest writes up to it.
+    fn further(&self, context: &Context, generated: &str, first: usize, ended: bool) -> Found {
+        let here = indentation(context.line_before());
+        let next = context.next_line();
+        let function = next.is_none().then(|| function_columns(context)).flatten();
+        if here == 0 || (next.is_none() && function.is_none()) {
+            return Found::Nowhere;
+        }
+        let outermost = function.map_or(1, |columns| columns + 1);
+        let (mut start, mut last_end) = (0, 0);
+        for index in 0..=LINES_MAX {
+            let Some((line, next_start)) = whole_line(generated, start, ended) else {
+                break;
+            };
+            let past = index > 0 && !is_blank(line) && start >= first;
+            if past {
+                let meets = next.is_some_and(|next| line.trim_end() == next.trim_end());
+                let leaves = indentation(line) < outermost;
+                let ends_here = meets || (leaves && function.is_some());
+                if ends_here && last_end > 0 && self.fits(context, generated, last_end) != Some(false) {
+                    return Found::Here(last_end);
+                }
+                if leaves {
+                    return Found::Nowhere;
+                }
+            }
+            if index == LINES_MAX {
+                return Found::Nowhere;
+            }
+            if !is_blank(line) {
+                last_end = start + line.trim_end().len();
+            }
+            start = next_start;
+        }
+        if !ended {
+            return Found::NotYet;
+        }
+        // A model that ends by itself means all of it, if that makes sense.
+        if last_end > first && self.fits(context, generated, last_end) == Some(true) {
+            Found::Here(last_end)
+        } else {
+            Found::Nowhere
+        }
+    }
+
+    /// The end of the cursor's line, where the next line needs it to belong to: a header whose body is there
+    /// already, one step deeper.
+    fn header(&self, context: &Context, generated: &str, ended: bool) -> Option<usize> {
+        let here = indentation(context.line_before());
+        let next = context.next_line().map(indentation)?;
+        if next <= here || Some(next - here) != step_columns(context) {
+            return None;
+        }
+        let (line, _) = whole_line(generated, 0, ended).filter(|(line, _)| !is_blank(line))?;
+        let end = line.trim_end().len();
+        let was_whole = self.sketch(context).is_none_or(Sketch::is_whole);
+        (!was_whole && self.fits(context, generated, end) == Some(true)).then_some(end)
+    }
+
+    /// Where the lines end; if that leaves a file broken which a later line mends, there.
+    pub fn settle(&self, context: &Context, generated: &str, ended: bool) -> Option<usize> {
+        if let Some(end) = self.header(context, generated, ended) {
+            return Some(end);
+        }
         let first = cut(context, Shape::Block, generated, ended).end?;
         if first == 0 || self.fits(context, generated, first) != Some(false) {
             return Some(first);
@@ -110,7 +209,8 @@ impl Ends {
         let closes = rest
             .chars()
             .all(|one| !is_word(one) && !OPENS_MORE.contains(&one));
-        let outermost = outermost_columns(context);
+        // The rest of the line may belong to another block than the cursor; both to the same function.
+        let outermost = usize::from(indentation(context.line_before()) > 0);
         let mut start = 0;
         let mut likely = None;
         for index in 0..LINES_MAX {
@@ -126,7 +226,7 @@ impl Ends {
             if let Some(at) = seam(line, rest).map(|at| start + at) {
                 let says_more = !is_blank(&generated[..at]);
                 if says_more && self.fits(context, generated, at) != Some(false) {
-                    if closes || rest.contains(is_word) {
+                    if closes {
                         return Some(End::Joined(at));
                     }
                     // What many a line ends with joins for certain only if the next lines are the same too.
@@ -163,8 +263,25 @@ impl Ends {
             .into_iter()
             .take(JOINTS_MAX)
             .find(|&at| !is_blank(&generated[..at]) && self.fits(context, generated, at) == Some(true));
+        if let Some(at) = joint {
+            return End::Joined(at);
+        }
         let line = generated.find('\n').unwrap_or(generated.len());
-        joint.map_or(End::Lines(line), End::Joined)
+        if self.writes_line_anew(context, generated[..line].trim_end()) {
+            End::Covering(generated[..line].trim_end().len())
+        } else {
+            End::Lines(line)
+        }
+    }
+
+    /// Whether `line` is the cursor's line to its end, the rest of it said in another way: it makes sense without
+    /// the rest. Editors show such a text only if the rest can be found in it, letter by letter.
+    fn writes_line_anew(&self, context: &Context, line: &str) -> bool {
+        let rest = context.line_after().trim_end();
+        !is_blank(line)
+            && !is_blank(rest)
+            && is_subsequence(rest, line)
+            && self.parses(context, line, rest.len()) == Some(true)
     }
 
     /// Whether the document parses with the first `bytes` of `generated`.
@@ -182,6 +299,24 @@ impl Ends {
 const OPENS_MORE: &[char] = &[
     ':', '{', '(', '[', '=', '+', '-', '*', '/', '|', '&', '.', '<', '\\',
 ];
+
+/// The columns of the function that the cursor stands in, in a language where indentation tells.
+fn function_columns(context: &Context) -> Option<usize> {
+    if !context.scanner.language().indented {
+        return None;
+    }
+    let mut columns = indentation(context.line_before());
+    let mut headers = context.prefix.rsplit('\n').skip(1).filter(|line| !is_blank(line));
+    headers.find_map(|line| {
+        if indentation(line) >= columns {
+            return None;
+        }
+        columns = indentation(line);
+        let word = line.split_whitespace().next();
+        word.is_some_and(|word| FUNCTION_WORDS.contains(&word))
+            .then_some(columns)
+    })
+}
 
 /// The columns to the left of which nothing belongs between the lines around the cursor.
 fn outermost_columns(context: &Context) -> usize {

@@ -180,7 +180,7 @@ fn first_outer_closer(context: &Context, text: &str) -> Option<usize> {
 }
 
 /// Whether the characters of `part` stand in `whole` in the same order.
-fn is_subsequence(part: &str, whole: &str) -> bool {
+pub fn is_subsequence(part: &str, whole: &str) -> bool {
     let mut rest = whole.chars();
     part.chars()
         .filter(|character| !character.is_whitespace())

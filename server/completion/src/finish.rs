@@ -62,14 +62,13 @@ impl Finisher {
         }
     }
 
-    /// The same for a suggestion that nobody asked for: it ends where the model becomes unsure, if the engine says
-    /// how sure the model is.
+    /// For whom it is made: who has asked by hand waits for all that is missing, also beyond the cursor's block; what
+    /// nobody asked for ends where the model becomes unsure, if the engine says how sure the model is.
     #[must_use]
-    pub fn only_sure(self) -> Self {
-        Self {
-            only_sure: true,
-            ..self
-        }
+    pub fn asked(mut self, trigger: Trigger) -> Self {
+        self.ends.patient = trigger == Trigger::Invoked;
+        self.only_sure = trigger == Trigger::Automatic;
+        self
     }
 
     /// Takes the next piece of text; says whether more is wanted.
@@ -106,6 +105,12 @@ impl Finisher {
         self.ends.parses_count()
     }
 
+    /// Bytes of the document that were read again for that, in pieces of about a kilobyte.
+    #[must_use]
+    pub fn reread_bytes(&self) -> usize {
+        self.ends.reread_bytes()
+    }
+
     /// Makes a suggestion of what came, if anything worth showing did.
     #[must_use]
     pub fn finish(self) -> Option<Suggestion> {
@@ -121,7 +126,10 @@ impl Finisher {
             text: self.text()[..end.bytes()].to_owned(),
             covered_bytes: 0,
         };
-        let joined = matches!(end, End::Joined(_));
+        if let End::Covering(_) = end {
+            draft.covered_bytes = self.context.line_after().trim_end().len();
+        }
+        let joined = matches!(end, End::Joined(_) | End::Covering(_));
         for (_, filter) in if joined { SPAN_FILTERS } else { FILTERS } {
             filter(&self.context, self.shape, &mut draft);
         }
@@ -219,6 +227,13 @@ impl Finisher {
         if self.shape == Shape::Span || !self.length_reached {
             let found = self.ends.find(&self.context, self.shape, certain, true);
             return found.unwrap_or(End::Lines(certain.len()));
+        }
+        let whole_lines = text.rfind('\n').map_or("", |last| &text[..=last]);
+        let settled = (self.shape == Shape::Block)
+            .then(|| self.ends.settle(&self.context, whole_lines, false))
+            .flatten();
+        if let Some(end) = settled {
+            return End::Lines(end);
         }
         let cut = cut(&self.context, self.shape, text, false);
         match cut.end {

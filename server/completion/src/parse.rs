@@ -1,11 +1,17 @@
 //! Whether a document would parse with a text put in at the cursor.
 
+use std::cell::Cell;
+
 use ropey::Rope;
 use syntax::{Insertion, Language, Limits, Tree};
 
 use crate::Context;
+use crate::cut::begins_item;
 use crate::lines::{indentation, is_blank};
 use crate::scan::{Scanner, Step};
+
+/// A shorter document is parsed as a whole: that takes about a millisecond.
+const ITEM_BYTES_MIN: usize = 8 * 1024;
 
 /// Errors that are looked at in a document that does not parse as it stands.
 const ERRORS_MAX: usize = 32;
@@ -26,6 +32,8 @@ pub struct Sketch {
     begins_line: bool,
     /// Whether the document parses as it stands.
     whole: bool,
+    /// Bytes read in parsing it again.
+    reread_bytes: Cell<usize>,
 }
 
 impl Sketch {
@@ -34,17 +42,23 @@ impl Sketch {
     pub fn new(context: &Context) -> Option<Self> {
         let limits = Limits::default();
         let language = context.scanner.language();
-        let tree = Tree::parse(language, &context.text, &limits)?;
+        let item = item(context, language, &limits);
+        let (text, from_bytes) = match &item {
+            Some(range) => (Rope::from(context.text.byte_slice(range.clone())), range.start),
+            None => (context.text.clone(), 0),
+        };
+        let tree = Tree::parse(language, &text, &limits)?;
         let mut sketch = Self {
-            text: context.text.clone(),
+            text,
             tree,
             language,
             limits,
-            start_bytes: context.replaced.start,
-            end_bytes: context.replaced.end,
+            start_bytes: context.replaced.start - from_bytes,
+            end_bytes: context.replaced.end - from_bytes,
             scanner: context.scanner_before.clone(),
             begins_line: context.replaced_begins_line(),
             whole: false,
+            reread_bytes: Cell::new(0),
         };
         sketch.whole = sketch.tree.is_whole() && sketch.stands(&sketch.text, sketch.end_bytes);
         let here = sketch.region();
@@ -56,6 +70,11 @@ impl Sketch {
     /// Whether the document parses as it stands.
     pub fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// Bytes that were read so far in parsing it again, in pieces of about a kilobyte.
+    pub fn reread_bytes(&self) -> usize {
+        self.reread_bytes.get()
     }
 
     /// Whether the document would parse with `inserted` at the cursor instead of `covered_bytes` after it;
@@ -78,6 +97,7 @@ impl Sketch {
         let tree = self
             .tree
             .parse_again(&self.text, &text, insertion, &self.limits)?;
+        self.reread_bytes.set(self.reread_bytes.get() + tree.read_bytes());
         Some(tree.is_whole() && self.stands(&text, self.start_bytes + inserted.len()))
     }
 
@@ -192,6 +212,32 @@ impl Sketch {
             });
         start..end
     }
+}
+
+/// The lines around the cursor that stand for themselves at the left margin, if the long document around them
+/// parses without them: then only they need be parsed with this or that put in. A file that is broken at the
+/// cursor may otherwise be read as a whole each time.
+fn item(context: &Context, language: &Language, limits: &Limits) -> Option<std::ops::Range<usize>> {
+    let text = &context.text;
+    if text.len_bytes() < ITEM_BYTES_MIN {
+        return None;
+    }
+    let begins = |line: usize| begins_item(&text.line(line).to_string(), language);
+    let first = text.byte_to_line(context.replaced.start);
+    let last = text.byte_to_line(context.replaced.end);
+    // What is typed at the margin may belong to what stands above it.
+    let start = (0..first).rev().find(|&line| begins(line))?;
+    let end = (last + 1..text.len_lines()).find(|&line| begins(line));
+    let start = text.line_to_byte(start);
+    let end = end.map_or(text.len_bytes(), |line| text.line_to_byte(line));
+    if (end - start) * 2 > text.len_bytes() {
+        return None;
+    }
+    let mut others = text.clone();
+    others.remove(text.byte_to_char(start)..text.byte_to_char(end));
+    Tree::parse(language, &others, limits)?
+        .is_whole()
+        .then_some(start..end)
 }
 
 /// Whether `line` is more than closing brackets.

@@ -129,7 +129,7 @@ fn run(language: &str, case: &Case) -> String {
     // The last newline belongs to the notation, not to what was generated.
     let generated = case.generated.strip_suffix('\n').unwrap_or(case.generated);
     let outcomes = PIECE_CHARACTERS.map(|characters| {
-        let mut finisher = Finisher::new(&context, shape);
+        let mut finisher = Finisher::new(&context, shape).asked(trigger);
         let mut read = 0;
         let all: Vec<char> = generated.chars().collect();
         for piece in all.chunks(characters) {

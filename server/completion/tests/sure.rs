@@ -1,6 +1,6 @@
 //! What is shown unasked ends where the model becomes unsure.
 
-use completion::{Budget, Document, Finisher, Progress, Shape, Surroundings, gather};
+use completion::{Budget, Document, Finisher, Progress, Shape, Surroundings, Trigger, gather};
 use ropey::Rope;
 
 /// What is shown of `pieces`, each with its probability, at the `|` of `notation`, and how many were taken.
@@ -20,7 +20,7 @@ fn shown(language: &str, notation: &str, pieces: &[(&str, f32)]) -> (Option<Stri
         &Surroundings::default(),
         &Budget::default(),
     );
-    let mut finisher = Finisher::new(&context, Shape::Block).only_sure();
+    let mut finisher = Finisher::new(&context, Shape::Block).asked(Trigger::Automatic);
     let mut taken = 0;
     for (piece, probability) in pieces {
         taken += 1;

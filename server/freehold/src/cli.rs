@@ -328,6 +328,10 @@ pub enum EvalCommand {
     Fim(FimArguments),
     /// Run the programs with what really stood there: all must pass
     Check(CaseArguments),
+    /// Print the table of a file of scores; no model is asked
+    Report(ReportArguments),
+    /// Fit the weights by which suggestions are shown to answers whose outcome is known; no model is asked
+    Gate(GateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -343,12 +347,31 @@ pub struct FimArguments {
     /// Reach the cases with a part of the line typed by typing it too, with keys moved instead of evaluated anew
     #[arg(long)]
     pub incremental: bool,
-    /// Update the scores in this file, and say which cases got better and which worse
+    /// Keep each score in this file as it comes; what stands there already is not asked again
     #[arg(long, value_name = "FILE")]
     pub scores: Option<PathBuf>,
-    /// Write every answer to this file, as lines of JSON
+    /// Ask again what stands there already, and say which cases got better and which worse
+    #[arg(long, requires = "scores")]
+    pub again: bool,
+    /// Add every answer to this file as it comes, as lines of JSON
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Scores that `eval fim --scores` has kept
+    pub file: PathBuf,
+    /// Say which cases are better and which worse than in these scores
+    #[arg(long, value_name = "OLD")]
+    pub compare: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct GateArguments {
+    /// Answers that `eval fim --answers` has written
+    #[arg(long, value_name = "FILE")]
+    pub answers: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,7 @@ pub struct Node<'a> {
 pub struct Tree {
     pub(crate) tree: tree_sitter::Tree,
     pub(crate) grammar: &'static Grammar,
+    read_bytes: usize,
 }
 
 impl Tree {
@@ -59,9 +60,11 @@ impl Tree {
     #[must_use]
     pub fn parse(language: &Language, text: &Rope, limits: &Limits) -> Option<Self> {
         let grammar = grammar(language.grammar.as_deref()?)?;
+        let (tree, read_bytes) = parse(grammar, text, None, limits)?;
         Some(Self {
-            tree: parse(grammar, text, None, limits)?,
+            tree,
             grammar,
+            read_bytes,
         })
     }
 
@@ -90,10 +93,18 @@ impl Tree {
             old_end_position: point(before, at_bytes + removed_bytes, start, at_bytes),
             new_end_position: point(text, at_bytes + inserted_bytes, start, at_bytes),
         });
+        let (tree, read_bytes) = parse(self.grammar, text, Some(&old), limits)?;
         Some(Self {
-            tree: parse(self.grammar, text, Some(&old), limits)?,
+            tree,
             grammar: self.grammar,
+            read_bytes,
         })
+    }
+
+    /// Bytes that the parser was given to read for this tree, in pieces of about a kilobyte.
+    #[must_use]
+    pub fn read_bytes(&self) -> usize {
+        self.read_bytes
     }
 
     /// Whether the text parsed without an error.
@@ -159,7 +170,7 @@ fn parse(
     text: &Rope,
     old: Option<&tree_sitter::Tree>,
     limits: &Limits,
-) -> Option<tree_sitter::Tree> {
+) -> Option<(tree_sitter::Tree, usize)> {
     if text.len_bytes() > limits.bytes_max {
         return None;
     }
@@ -174,15 +185,19 @@ fn parse(
             ControlFlow::Continue(())
         }
     };
+    let mut read_bytes = 0;
     let mut read = |at: usize, _| {
         if at >= text.len_bytes() {
             return &[][..];
         }
         let (chunk, start, ..) = text.chunk_at_byte(at);
-        &chunk.as_bytes()[at - start..]
+        let piece = &chunk.as_bytes()[at - start..];
+        read_bytes += piece.len();
+        piece
     };
     let options = ParseOptions::new().progress_callback(&mut progress);
-    parser.parse_with_options(&mut read, old, Some(options))
+    let tree = parser.parse_with_options(&mut read, old, Some(options))?;
+    Some((tree, read_bytes))
 }
 
 /// Row and column of `at_bytes`, counted on from `known` at `known_bytes`. Rows end at LF alone, as the parser

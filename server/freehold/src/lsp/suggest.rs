@@ -46,10 +46,7 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
             return Outcome::Silent;
         }
     };
-    let mut finisher = Finisher::new(&prepared.context, prepared.shape);
-    if trigger == Trigger::Automatic {
-        finisher = finisher.only_sure();
-    }
+    let mut finisher = Finisher::new(&prepared.context, prepared.shape).asked(trigger);
     // As many events as the request asks for tokens, and one: no need for another bound.
     let (sender, mut tokens) = mpsc::unbounded_channel();
     let ticket = engine.submit(

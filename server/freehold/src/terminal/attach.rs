@@ -9,6 +9,7 @@ use engine::State;
 use host::Host;
 use remote::RemoteEngine;
 
+use super::interrupt::Interrupt;
 use crate::paths::Paths;
 use crate::{engine_process, settings};
 
@@ -42,18 +43,34 @@ impl Drop for Attached {
     }
 }
 
-/// Reaches the engine process, starts it if need be, and waits until it has loaded `model`, or the chosen
-/// one; `progress` hears of every change of state. For another model than the chosen one an engine of its
+/// Which engine is wanted, and for how long it is waited for.
+#[derive(Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The model; else the chosen one.
+    pub model: Option<&'a str>,
+    /// Whether `model` is loaded by an engine of the command's own even if it is the chosen one.
+    pub alone: bool,
+    /// Ends the wait.
+    pub interrupt: Option<&'a Interrupt>,
+}
+
+/// Reaches the engine process, starts it if need be, and waits until it has loaded the model that is `wanted`;
+/// `progress` hears of every change of state. For another model than the chosen one an engine of its
 /// own is started, so that editors keep theirs.
 ///
 /// # Errors
-/// When it cannot be reached or has no model.
+/// When it cannot be reached or has no model, or the wait was interrupted.
 pub fn attach(
     host: &Arc<dyn Host>,
     paths: &Paths,
-    model: Option<&str>,
+    wanted: Wanted,
     progress: &mut dyn FnMut(&State),
 ) -> anyhow::Result<Attached> {
+    let Wanted {
+        model,
+        alone,
+        interrupt,
+    } = wanted;
     let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -61,7 +78,8 @@ pub fn attach(
         .build()
         .context("cannot start threads")?;
     let handle = runtime.handle().clone();
-    let other = model.filter(|name| settings.endpoint.is_some() || settings.model.as_deref() != Some(name));
+    let other =
+        model.filter(|name| alone || settings.endpoint.is_some() || settings.model.as_deref() != Some(name));
     let (engine, private) = match other {
         Some(name) => {
             let mut private = paths.clone();
@@ -85,12 +103,20 @@ pub fn attach(
     let connected = runtime.block_on(async {
         let connect = engine.connect();
         tokio::pin!(connect);
+        let interrupted = async {
+            match interrupt {
+                Some(interrupt) => interrupt.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(interrupted);
         loop {
             tokio::select! {
-                connected = &mut connect => return connected,
+                connected = &mut connect => return connected.map_err(anyhow::Error::from),
+                interrupted = &mut interrupted => return Err(interrupted.into()),
                 changed = states.changed() => {
                     if changed.is_err() {
-                        return connect.await;
+                        return connect.await.map_err(anyhow::Error::from);
                     }
                     reached.get_or_insert_with(|| host.monotonic());
                     progress(&states.borrow_and_update());

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ use ropey::Rope;
 use serde::Serialize;
 use serde_json::json;
 
-use super::attach::{Attached, ProgressLine, attach};
+use super::attach::{Attached, ProgressLine, Wanted, attach};
 use super::place::Place;
 use super::show::neighbourhood;
 use crate::cli::CompleteArguments;
@@ -27,6 +28,9 @@ use crate::models::Store;
 use crate::paths::Paths;
 use crate::request_record::{Recorded, Recorder, Whom};
 use crate::{engine_process, settings};
+
+/// How often whoever waits for text may say that it is no longer wanted.
+const READ_INTERVAL: Duration = Duration::from_millis(100);
 
 /// `freehold complete FILE:LINE:COL`.
 ///
@@ -45,9 +49,11 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             let paths = Paths::find(host.as_ref())?;
             require_model(host.as_ref(), &paths, arguments.model.as_deref())?;
             let mut line = ProgressLine::default();
-            let attached = attach(&host, &paths, arguments.model.as_deref(), &mut |state| {
-                line.show(state)
-            });
+            let wanted = Wanted {
+                model: arguments.model.as_deref(),
+                ..Wanted::default()
+            };
+            let attached = attach(&host, &paths, wanted, &mut |state| line.show(state));
             line.clear();
             let attached = attached?;
             times.attach = attached.attach_time;
@@ -98,7 +104,8 @@ impl Asking<'_> {
         offset_bytes: usize,
         shape: Shape,
     ) -> anyhow::Result<Outcome> {
-        let (host, engine) = (self.host.as_ref(), attached.engine.clone());
+        let engine = attached.engine.clone();
+        let host: &dyn Host = self.host.as_ref();
         let settings = settings::load(host, &self.paths.settings_file)?.settings;
         let store = Store::new(host, self.paths);
         let installed = match self.model {
@@ -124,7 +131,7 @@ fn show_prompt(
     offset_bytes: usize,
     shape: Shape,
 ) -> anyhow::Result<ExitCode> {
-    let prepared = prepare(engine, document, offset_bytes, shape)?;
+    let prepared = prepare(engine, document, offset_bytes, shape, &Surroundings::default())?;
     print(&prompt_view::write(&prepared.context, &prepared.request))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -240,8 +247,8 @@ fn suggest(
         mut finisher,
         description,
         ..
-    } = prepare(engine, document, offset_bytes, shape)?;
-    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| {})?;
+    } = prepare(engine, document, offset_bytes, shape, &Surroundings::default())?;
+    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| Progress::Continue)?;
     let suggestion = finisher.finish();
     let silent = suggestion
         .is_none()
@@ -267,7 +274,7 @@ pub(super) struct Prepared {
     pub description: Description,
 }
 
-/// Prepares to ask `engine` at a place of `document`.
+/// Prepares to ask `engine` at a place of `document`, with `surroundings` open beside it.
 ///
 /// # Errors
 /// When its model cannot fill in the middle.
@@ -276,6 +283,7 @@ pub(super) fn prepare(
     document: &Document,
     offset_bytes: usize,
     shape: Shape,
+    surroundings: &Surroundings,
 ) -> anyhow::Result<Prepared> {
     let description = engine.description();
     let format = description.fim.as_ref().with_context(|| {
@@ -285,23 +293,24 @@ pub(super) fn prepare(
         )
     })?;
     let budget = Budget::for_context(description.context_tokens);
-    let context = gather(document, offset_bytes, None, &Surroundings::default(), &budget);
+    let context = gather(document, offset_bytes, None, surroundings, &budget);
     Ok(Prepared {
         request: render(&context, shape, format),
-        finisher: Finisher::new(&context, shape),
+        finisher: Finisher::new(&context, shape).asked(Trigger::Invoked),
         context,
         description,
     })
 }
 
 /// Runs `request` until `finisher` has enough; the request is then cancelled and still says what it cost.
-/// `read` hears of every piece of text that `finisher` takes.
+/// `read` hears of every piece of text that `finisher` takes, and of an empty one now and then while none comes;
+/// it may end the request too.
 pub(super) fn run(
     engine: &dyn Engine,
     clock: &dyn Clock,
     request: Request,
     finisher: &mut Finisher,
-    read: &mut dyn FnMut(&str),
+    read: &mut dyn FnMut(&str) -> Progress,
 ) -> anyhow::Result<(Usage, Option<Duration>)> {
     let asked = clock.monotonic();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -311,16 +320,27 @@ pub(super) fn run(
     });
     let mut ticket = Some(engine.submit(request, sink));
     let mut first_token = None;
-    for event in receiver {
+    loop {
+        let event = match receiver.recv_timeout(READ_INTERVAL) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Disconnected) => return Err(engine::Failure::Gone.into()),
+            Err(RecvTimeoutError::Timeout) => {
+                if read("") == Progress::Stop {
+                    drop(ticket.take());
+                }
+                continue;
+            }
+        };
         match event {
-            Event::Token { text, .. } => {
+            Event::Token {
+                text,
+                log_probability,
+            } => {
                 if first_token.is_none() && !text.is_empty() {
                     first_token = Some(clock.monotonic() - asked);
                 }
-                if ticket.is_some() {
-                    read(&text);
-                }
-                if finisher.push(&text) == Progress::Stop {
+                let stopped = ticket.is_some() && read(&text) == Progress::Stop;
+                if finisher.push_scored(&text, log_probability) == Progress::Stop || stopped {
                     drop(ticket.take());
                 }
             }
@@ -336,7 +356,6 @@ pub(super) fn run(
             Event::Failed(failure) => return Err(failure.into()),
         }
     }
-    Err(engine::Failure::Gone.into())
 }
 
 /// How long each step took.

@@ -5,6 +5,7 @@ mod bench;
 mod complete;
 mod doctor;
 mod eval;
+mod interrupt;
 mod peer;
 mod place;
 mod review;

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use engine::Engine;
 use host::{Host, RealHost};
 
-use super::attach::{ProgressLine, attach};
+use super::attach::{ProgressLine, Wanted, attach};
 use crate::cli::DoctorArguments;
 use facts::{EngineFacts, Facts};
 use findings::{Finding, Verdict, findings};
@@ -50,7 +50,9 @@ pub fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
 /// Starts the engine, asks it who it is and lets it work for a moment.
 fn try_engine(host: &Arc<dyn Host>, facts: &Facts) -> Result<EngineFacts, String> {
     let mut line = ProgressLine::default();
-    let attached = attach(host, &facts.paths, None, &mut |state| line.show(state));
+    let attached = attach(host, &facts.paths, Wanted::default(), &mut |state| {
+        line.show(state)
+    });
     line.clear();
     let attached = attached.map_err(|error| format!("{error:#}"))?;
     let engine: &dyn Engine = &attached.engine;

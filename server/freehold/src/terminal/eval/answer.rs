@@ -1,14 +1,17 @@
 //! What Freehold would show in a case: its whole path, from the cursor to the finished suggestion.
 
 use std::ops::Range;
+use std::path::Path;
 
-use completion::{Decision, Document, Trigger, decide};
+use completion::{Decision, Document, Features, Neighbour, Progress, Surroundings, Trigger, decide};
 use engine::{Engine, Reuse, Usage};
 use host::Clock;
 use ropey::Rope;
 
 use super::case::Case;
+use crate::language_ids::language_id;
 use crate::terminal::complete::{prepare, run};
+use crate::terminal::interrupt::Interrupt;
 
 /// Characters that are typed at a time where a line is typed.
 const STROKE_CHARACTERS: usize = 3;
@@ -25,6 +28,19 @@ pub struct Answer {
     pub raw: String,
     /// What it cost, if an engine was asked.
     pub usage: Usage,
+    /// What the language server would judge it by, had the user not asked for it.
+    pub features: Option<Features>,
+}
+
+/// Whom Freehold asks.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The engine.
+    pub engine: &'a dyn Engine,
+    /// What times are taken by.
+    pub clock: &'a dyn Clock,
+    /// Ends a generation early.
+    pub interrupt: &'a Interrupt,
 }
 
 impl Answer {
@@ -41,8 +57,8 @@ impl Answer {
 ///
 /// # Errors
 /// When the engine fails or its model cannot fill in the middle.
-pub fn fresh(engine: &dyn Engine, clock: &dyn Clock, case: &Case) -> anyhow::Result<Answer> {
-    ask(engine, clock, case, Reuse::Exact, None)
+pub fn fresh(asked: Asked, case: &Case) -> anyhow::Result<Answer> {
+    ask(asked, case, &surroundings(case), Reuse::Exact, None)
 }
 
 /// Asks Freehold in `case` by way of typing: first where the typed part of the line begins, then after every
@@ -50,7 +66,8 @@ pub fn fresh(engine: &dyn Engine, clock: &dyn Clock, case: &Case) -> anyhow::Res
 ///
 /// # Errors
 /// As [`fresh`].
-pub fn typed(engine: &dyn Engine, clock: &dyn Clock, case: &Case) -> anyhow::Result<Answer> {
+pub fn typed(asked: Asked, case: &Case) -> anyhow::Result<Answer> {
+    let surroundings = surroundings(case);
     let start = case.offset_bytes - case.typed_bytes;
     let typed = &case.text[start..case.offset_bytes];
     let after = &case.text[case.offset_bytes..];
@@ -65,18 +82,35 @@ pub fn typed(engine: &dyn Engine, clock: &dyn Clock, case: &Case) -> anyhow::Res
         };
         let reuse = if at == 0 { Reuse::Exact } else { Reuse::Moved };
         // The next key comes before the answer.
-        ask(engine, clock, &reached, reuse, Some(1))?;
+        ask(asked, &reached, &surroundings, reuse, Some(1))?;
     }
-    ask(engine, clock, case, Reuse::Moved, None)
+    ask(asked, case, &surroundings, Reuse::Moved, None)
+}
+
+/// The program's other files, as if they were open in the editor beside the one with the cursor.
+fn surroundings(case: &Case) -> Surroundings {
+    let neighbour = |(path, text): &(String, String)| {
+        Neighbour::new(path, &language_id(Path::new(path)), Rope::from_str(text))
+    };
+    Surroundings {
+        documents: case.files.iter().map(neighbour).collect(),
+        ..Surroundings::default()
+    }
 }
 
 fn ask(
-    engine: &dyn Engine,
-    clock: &dyn Clock,
+    asked: Asked,
     case: &Case,
+    surroundings: &Surroundings,
     reuse: Reuse,
     tokens_max: Option<u32>,
 ) -> anyhow::Result<Answer> {
+    let Asked {
+        engine,
+        clock,
+        interrupt,
+    } = asked;
+    interrupt.check()?;
     let text = Rope::from_str(&case.text);
     let document = Document {
         text: &text,
@@ -87,7 +121,7 @@ fn ask(
     let Decision::Offer(shape) = decide(&document, case.offset_bytes, Trigger::Invoked, None) else {
         return Ok(Answer::default());
     };
-    let mut prepared = prepare(engine, &document, case.offset_bytes, shape)?;
+    let mut prepared = prepare(engine, &document, case.offset_bytes, shape, surroundings)?;
     prepared.request.reuse = reuse;
     if let Some(tokens_max) = tokens_max {
         prepared.request.tokens_max = tokens_max;
@@ -100,9 +134,20 @@ fn ask(
         &mut prepared.finisher,
         &mut |text| {
             raw.push_str(text);
+            if interrupt.heard() {
+                Progress::Stop
+            } else {
+                Progress::Continue
+            }
         },
     )?;
-    let suggestion = prepared.finisher.finish();
+    interrupt.check()?;
+    let (suggestion, features) = prepared.finisher.finish_scored(Trigger::Automatic).unzip();
     let shown = suggestion.map(|suggestion| (suggestion.range, suggestion.text));
-    Ok(Answer { shown, raw, usage })
+    Ok(Answer {
+        shown,
+        raw,
+        usage,
+        features,
+    })
 }

@@ -3,7 +3,10 @@
 mod answer;
 mod case;
 mod check;
+mod fim;
+mod gate;
 mod holes;
+mod ledger;
 mod run;
 mod sandbox;
 mod scores;
@@ -20,17 +23,10 @@ use host::{Host, RealHost};
 pub use case::Kind;
 use case::{Case, choose, load};
 use check::Checker;
-use run::{Run, Subjects};
 use sandbox::Ended;
 use scores::Scores;
 
-use super::attach::{ProgressLine, attach};
-use super::complete::require_model;
-use super::peer::server::PeerServer;
-use crate::cli::{CaseArguments, EvalArguments, EvalCommand, FimArguments};
-use crate::models::Store;
-use crate::paths::Paths;
-use crate::settings;
+use crate::cli::{CaseArguments, EvalArguments, EvalCommand, ReportArguments};
 
 /// `freehold eval …`.
 ///
@@ -39,8 +35,13 @@ use crate::settings;
 pub fn eval(arguments: &EvalArguments) -> anyhow::Result<ExitCode> {
     let host: Arc<dyn Host> = Arc::new(RealHost::new());
     match &arguments.command {
-        EvalCommand::Fim(arguments) => fim(&host, arguments),
+        EvalCommand::Fim(arguments) => fim::fim(&host, arguments),
         EvalCommand::Check(arguments) => check(host.as_ref(), arguments),
+        EvalCommand::Report(arguments) => report(host.as_ref(), arguments),
+        EvalCommand::Gate(arguments) => {
+            print(&gate::gate(host.as_ref(), &arguments.answers)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -88,73 +89,25 @@ fn check(host: &dyn Host, arguments: &CaseArguments) -> anyhow::Result<ExitCode>
     })
 }
 
-/// `freehold eval fim`.
-fn fim(host: &Arc<dyn Host>, arguments: &FimArguments) -> anyhow::Result<ExitCode> {
-    let (cases, checker) = cases(host.as_ref(), &arguments.cases)?;
-    let before = match &arguments.scores {
-        Some(file) if host.exists(file) => Scores::parse(&host.read_text(file)?)?,
-        _ => Scores::default(),
+/// `freehold eval report`: the table of a file of scores; no model is asked.
+fn report(host: &dyn Host, arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
+    let read = |file: &Path| -> anyhow::Result<Scores> {
+        Scores::parse(&host.read_text(file)?).with_context(|| format!("cannot read `{}`", file.display()))
     };
-    let paths = Paths::find(host.as_ref())?;
-    let model = arguments.model.as_deref();
-    require_model(host.as_ref(), &paths, model)?;
-    let peer = start_peer(host, &paths, arguments)?;
-    let mut line = ProgressLine::default();
-    let attached = attach(host, &paths, model, &mut |state| line.show(state));
-    line.clear();
-    let attached = attached?;
-    let mut run = Run::new(Subjects {
-        engine: &attached.engine,
-        peer: peer.as_ref(),
-        incremental: arguments.incremental,
-        seed: u32::try_from(arguments.cases.seed).unwrap_or(u32::MAX),
-    });
-    let done = run.answer_all(host.as_ref(), &checker, &cases);
-    // What was found out before something failed is not thrown away.
-    let scores = run.scores();
-    print(&table::table(scores))?;
-    print(&run.notes())?;
-    print(&before.changes(scores))?;
-    if let Some(file) = &arguments.answers {
-        host.write_atomic(file, run.answers().as_bytes())?;
-    }
-    if let Some(file) = &arguments.scores {
-        let mut kept = before;
-        kept.update(scores);
-        if let Some(folder) = file.parent() {
-            host.create_folder(folder)?;
+    let scores = read(&arguments.file)?;
+    print(&format!("{}\n\n{}", scores.subject(), table::table(&scores)))?;
+    if let Some(file) = &arguments.compare {
+        let before = read(file)?;
+        if before.subject() != scores.subject() {
+            print(&format!("\n`{}` is of {}\n", file.display(), before.subject()))?;
         }
-        host.write_atomic(file, kept.write().as_bytes())?;
+        print(&format!(
+            "\nsince `{}`\n{}",
+            file.display(),
+            before.changes(&scores)
+        ))?;
     }
-    done.map(|()| ExitCode::SUCCESS)
-}
-
-/// Starts the peer with the same model, if one is named.
-fn start_peer(
-    host: &Arc<dyn Host>,
-    paths: &Paths,
-    arguments: &FimArguments,
-) -> anyhow::Result<Option<PeerServer>> {
-    let Some(program) = &arguments.peer else {
-        return Ok(None);
-    };
-    let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
-    let store = Store::new(host.as_ref(), paths);
-    let installed = match &arguments.model {
-        Some(name) => store.require(name)?,
-        None => store.chosen(&settings)?,
-    };
-    let cores = u32::try_from(host.core_count()).unwrap_or(u32::MAX);
-    let threads = settings.engine.threads.unwrap_or(cores);
-    host.create_private_folder(&paths.state)?;
-    let log = paths.state.join("peer.log");
-    let program = absolute(host.as_ref(), program)?;
-    PeerServer::start(host.clone(), &program, &installed.file, threads, &log).map(Some)
-}
-
-/// `path` from the root on: the libraries beside a program are found by it.
-fn absolute(host: &dyn Host, path: &Path) -> anyhow::Result<std::path::PathBuf> {
-    Ok(host.current_folder()?.join(path))
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::bail;
+use completion::Gate;
 use engine::Engine;
-use host::{Clock, Host};
+use host::Host;
 use serde_json::json;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Asked};
 use super::case::{Case, Kind};
 use super::check::Checker;
+use super::ledger::Ledger;
 use super::sandbox::Ended;
-use super::scores::{Scores, Side};
+use super::scores::Side;
+use crate::terminal::interrupt::Interrupt;
 use crate::terminal::peer::infill::{self, Document};
 use crate::terminal::peer::server::PeerServer;
 
@@ -26,14 +30,24 @@ pub struct Subjects<'a> {
     pub incremental: bool,
     /// Seed of the peer's draw.
     pub seed: u32,
+    /// Ends the run.
+    pub interrupt: &'a Interrupt,
 }
 
-/// A run: what has come of it so far.
+/// Which sides are asked in a case: with a `peer` if there is one, and `incremental` where a line is typed.
+pub fn sides(case: &Case, peer: bool, incremental: bool) -> Vec<Side> {
+    let is_asked = |side: &Side| match side {
+        Side::Freehold => true,
+        Side::Incremental => incremental && case.kind == Kind::Typed,
+        Side::Peer => peer,
+    };
+    Side::ALL.into_iter().filter(is_asked).collect()
+}
+
+/// A run: what it has counted so far.
 pub struct Run<'a> {
     subjects: Subjects<'a>,
-    scores: Scores,
     tallies: BTreeMap<Side, Tally>,
-    answers: String,
 }
 
 /// What is counted besides passes.
@@ -51,53 +65,60 @@ impl<'a> Run<'a> {
     pub fn new(subjects: Subjects<'a>) -> Self {
         Self {
             subjects,
-            scores: Scores::default(),
             tallies: BTreeMap::new(),
-            answers: String::new(),
         }
     }
 
-    /// Asks every side in every case, and says on standard error how it goes.
+    /// Asks every side in every case for what `ledger` lacks, keeps it there, and says on standard error how it
+    /// goes.
     ///
     /// # Errors
-    /// When an engine or the sandbox fails; what was found out before is kept.
-    pub fn answer_all(&mut self, host: &dyn Host, checker: &Checker, cases: &[Case]) -> anyhow::Result<()> {
+    /// When an engine or the sandbox fails, or the run is interrupted; what was found out before is kept.
+    pub fn answer_all(
+        &mut self,
+        host: &dyn Host,
+        checker: &Checker,
+        cases: &[Case],
+        ledger: &mut Ledger,
+    ) -> anyhow::Result<()> {
         for (index, case) in cases.iter().enumerate() {
             let mut line = format!("{}/{} {}", index + 1, cases.len(), case.id);
-            for side in Side::ALL {
+            let Subjects {
+                peer, incremental, ..
+            } = self.subjects;
+            let mut wanted = sides(case, peer.is_some(), incremental);
+            wanted.retain(|side| ledger.lacks(case, *side));
+            for &side in &wanted {
                 let started = host.monotonic();
-                let Some(answer) = self.ask(host, side, case)? else {
-                    continue;
-                };
+                let answer = self.ask(host, side, case)?;
                 let time = host.monotonic() - started;
                 let ended = checker.check(case, &answer.taken(case))?;
-                self.record(case, side, &answer, ended, time);
-                let word = if ended == Ended::Passed { "pass" } else { "fail" };
+                // The signal may have ended the program too: that says nothing of it.
+                self.subjects.interrupt.check()?;
+                self.count(side, &answer, ended, time);
+                let passed = ended == Ended::Passed;
+                let model = &ledger.scores().subject().model;
+                let record = record(case, side, &answer, passed, model);
+                ledger.keep(case, side, passed, &record)?;
+                let word = if passed { "pass" } else { "fail" };
                 line += &format!("  {} {word}", side.name());
             }
-            eprintln!("{line}");
+            if !wanted.is_empty() {
+                eprintln!("{line}");
+            }
         }
         Ok(())
     }
 
-    /// The outcomes so far.
-    pub fn scores(&self) -> &Scores {
-        &self.scores
-    }
-
-    /// Every answer so far, as lines of JSON.
-    pub fn answers(&self) -> &str {
-        &self.answers
-    }
-
     /// What else was counted, side by side.
     pub fn notes(&self) -> String {
-        let mut text = String::from("\n");
+        let mut text = String::new();
         for (side, tally) in &self.tallies {
             let cases = f64::from(tally.cases.max(1));
             text += &format!(
-                "{}: {:.2} s a case, nothing shown in {}, program too slow in {}",
+                "{}: {} cases in this run, {:.2} s a case, nothing shown in {}, program too slow in {}",
                 side.name(),
+                tally.cases,
                 tally.time.as_secs_f64() / cases,
                 tally.nothing_shown,
                 tally.out_of_time
@@ -111,60 +132,70 @@ impl<'a> Run<'a> {
         text
     }
 
-    /// What `side` would show; nothing if it is not asked in such a case.
-    fn ask(&self, clock: &dyn Clock, side: Side, case: &Case) -> anyhow::Result<Option<Answer>> {
+    /// What `side` would show.
+    fn ask(&self, host: &dyn Host, side: Side, case: &Case) -> anyhow::Result<Answer> {
         let Subjects {
             engine,
             peer,
-            incremental,
             seed,
+            interrupt,
+            ..
         } = self.subjects;
+        let asked = Asked {
+            engine,
+            clock: host,
+            interrupt,
+        };
         match (side, peer) {
-            (Side::Freehold, _) => answer::fresh(engine, clock, case).map(Some),
-            (Side::Peer, Some(peer)) => ask_peer(peer, case, seed).map(Some),
-            (Side::Incremental, _) if incremental && case.kind == Kind::Typed => {
-                answer::typed(engine, clock, case).map(Some)
-            }
-            _ => Ok(None),
+            (Side::Incremental, _) => answer::typed(asked, case),
+            (Side::Peer, Some(peer)) => ask_peer(peer, case, seed, interrupt),
+            (Side::Peer, None) => bail!("there is no peer to ask"),
+            (Side::Freehold, _) => answer::fresh(asked, case),
         }
     }
 
-    fn record(&mut self, case: &Case, side: Side, answer: &Answer, ended: Ended, time: Duration) {
-        let passed = ended == Ended::Passed;
-        self.scores.record(case, side, passed);
+    fn count(&mut self, side: Side, answer: &Answer, ended: Ended, time: Duration) {
         let tally = self.tallies.entry(side).or_default();
         tally.cases += 1;
         tally.nothing_shown += u32::from(answer.shown.is_none());
         tally.out_of_time += u32::from(ended == Ended::OutOfTime);
         tally.evaluated_tokens += u64::from(answer.usage.evaluated_tokens);
         tally.time += time;
-        let shown = answer.shown.as_ref();
-        let line = json!({
-            "id": case.id,
-            "kind": case.kind.name(),
-            "side": side.name(),
-            "passed": passed,
-            "before": case.text[..case.offset_bytes],
-            "shown": shown.map(|(_, text)| text),
-            "replaced": shown.map_or("", |(range, _)| &case.text[range.clone()]),
-            "raw": answer.raw,
-            "after": case.text[case.offset_bytes..],
-            "reference": case.reference,
-            "usage": answer.usage,
-        });
-        self.answers += &format!("{line}\n");
     }
 }
 
+/// An answer as a line of JSON.
+fn record(case: &Case, side: Side, answer: &Answer, passed: bool, model: &str) -> String {
+    let shown = answer.shown.as_ref();
+    let gate = Gate::default();
+    json!({
+        "id": case.id,
+        "kind": case.kind.name(),
+        "side": side.name(),
+        "model": model,
+        "passed": passed,
+        "before": case.text[..case.offset_bytes],
+        "shown": shown.map(|(_, text)| text),
+        "replaced": shown.map_or("", |(range, _)| &case.text[range.clone()]),
+        "raw": answer.raw,
+        "after": case.text[case.offset_bytes..],
+        "reference": case.reference,
+        "usage": answer.usage,
+        "features": answer.features,
+        "shown_unasked": answer.features.map(|features| gate.shows(&features)),
+    })
+    .to_string()
+}
+
 /// What the peer would show: asked by hand, with the case's other files open in the editor.
-fn ask_peer(peer: &PeerServer, case: &Case, seed: u32) -> anyhow::Result<Answer> {
+fn ask_peer(peer: &PeerServer, case: &Case, seed: u32, interrupt: &Interrupt) -> anyhow::Result<Answer> {
     let document = Document::new(&case.text, case.offset_bytes);
     let chunks: Vec<_> = case
         .files
         .iter()
         .map(|(path, text)| json!({ "text": text, "time": 0, "filename": path }))
         .collect();
-    let answer = peer.infill(&document.window().body(&chunks, Some(seed)))?;
+    let answer = peer.infill(&document.window().body(&chunks, Some(seed)), interrupt)?;
     let contents = infill::contents(&answer);
     let suggestions = document.suggestions(&contents);
     let here = case.offset_bytes..case.offset_bytes;

@@ -16,16 +16,22 @@ pub fn table(scores: &Scores) -> String {
     text.push('\n');
     let kinds = Kind::ALL.into_iter().map(Some).chain([None]);
     for kind in kinds.clone() {
-        let cases = scores.outcomes(kind, Side::Freehold).len();
+        let cases = sides
+            .iter()
+            .map(|side| scores.outcomes(kind, *side).len())
+            .max()
+            .unwrap_or(0);
         if cases == 0 {
             continue;
         }
         text += &format!("{:<12}{cases:>6}", name(kind));
         for side in &sides {
             let outcomes = scores.outcomes(kind, *side);
-            // Of other cases than those of the row it would mislead.
-            text += &match percent(&outcomes).filter(|_| outcomes.len() == cases) {
-                Some(percent) => format!("{percent:>13.1}"),
+            // Of other cases than those of the row it would mislead, unless it says so.
+            let same = outcomes.len() == cases;
+            text += &match percent(&outcomes).filter(|_| same || kind.is_some()) {
+                Some(percent) if same => format!("{percent:>13.1}"),
+                Some(percent) => format!("{:>13}", format!("{percent:.1} of {}", outcomes.len())),
                 None => format!("{:>13}", "-"),
             };
         }

@@ -10,6 +10,7 @@ use host::{Command, Host};
 use serde_json::Value;
 
 use super::infill::server_arguments;
+use crate::terminal::interrupt::Interrupt;
 
 /// How long the server may take to load its model.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(120);
@@ -33,13 +34,14 @@ impl PeerServer {
     /// Libraries that lie beside the program are found.
     ///
     /// # Errors
-    /// When it cannot be started or does not load the model.
+    /// When it cannot be started or does not load the model, or the wait for that is interrupted.
     pub fn start(
         host: Arc<dyn Host>,
         program: &Path,
         model_file: &Path,
         threads: u32,
         log: &Path,
+        interrupt: &Interrupt,
     ) -> anyhow::Result<Self> {
         let model = model_file.to_str().context("the model's path is not Unicode")?;
         // Freed at once: somebody else may take it before the server does, which then says so.
@@ -78,7 +80,13 @@ impl PeerServer {
             runtime,
             host,
         };
-        server.wait_loaded().with_context(|| {
+        let loaded = server.runtime.block_on(async {
+            tokio::select! {
+                loaded = server.loaded() => loaded,
+                interrupted = interrupt.wait() => Err(interrupted.into()),
+            }
+        });
+        loaded.with_context(|| {
             format!(
                 "`{}` does not answer; its log is `{}`",
                 program.display(),
@@ -91,34 +99,39 @@ impl PeerServer {
     /// Posts `body` to `/infill`; the answer, when all of it is there.
     ///
     /// # Errors
-    /// When it refuses or went away.
-    pub fn infill(&self, body: &Value) -> anyhow::Result<Value> {
-        self.runtime.block_on(async {
+    /// When it refuses or went away, or the wait for it is interrupted.
+    pub fn infill(&self, body: &Value, interrupt: &Interrupt) -> anyhow::Result<Value> {
+        let answer = async {
             let request = self.client.post(format!("{}/infill", self.url)).json(body);
             let answer = request.send().await.context("the peer does not answer")?;
             if !answer.status().is_success() {
                 bail!("the peer refuses: {}", answer.text().await.unwrap_or_default());
             }
             answer.json().await.context("the peer's answer is not JSON")
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                answer = answer => answer,
+                interrupted = interrupt.wait() => Err(interrupted.into()),
+            }
         })
     }
 
-    fn wait_loaded(&self) -> anyhow::Result<()> {
+    /// Returns when the model is loaded.
+    async fn loaded(&self) -> anyhow::Result<()> {
         let started = self.host.monotonic();
         let health = format!("{}/health", self.url);
-        self.runtime.block_on(async {
-            while self.host.monotonic() - started < LOAD_TIME_MAX {
-                let answer = self.client.get(&health).send().await;
-                if answer.is_ok_and(|answer| answer.status().is_success()) {
-                    return Ok(());
-                }
-                tokio::time::sleep(LOAD_POLL_INTERVAL).await;
+        while self.host.monotonic() - started < LOAD_TIME_MAX {
+            let answer = self.client.get(&health).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
             }
-            bail!(
-                "it has not loaded its model within {} seconds",
-                LOAD_TIME_MAX.as_secs()
-            )
-        })
+            tokio::time::sleep(LOAD_POLL_INTERVAL).await;
+        }
+        bail!(
+            "it has not loaded its model within {} seconds",
+            LOAD_TIME_MAX.as_secs()
+        )
     }
 }
 
