@@ -134,14 +134,17 @@ impl Finisher {
             filter(&self.context, self.shape, &mut draft);
         }
         self.keep_what_parses(&mut draft);
-        self.keep_what_is_sure(&mut draft);
+        let cut = self.keep_what_is_sure(&mut draft);
         if draft.text.trim().is_empty() {
             return None;
         }
         let doubled_bytes = self.generated.len() - self.text().len();
-        let features =
-            self.scores
-                .features(doubled_bytes + draft.text.len(), &draft.text, trigger, self.shape);
+        let features = Features {
+            cut,
+            ..self
+                .scores
+                .features(doubled_bytes + draft.text.len(), &draft.text, trigger, self.shape)
+        };
         let Range { start, end } = self.context.replaced;
         let text = self.context.selected + &draft.text;
         let text = if self.context.carriage_returns {
@@ -184,9 +187,10 @@ impl Finisher {
     }
 
     /// Cuts a draft where the model becomes unsure, and there where the file goes on to parse, if it did before.
-    fn keep_what_is_sure(&self, draft: &mut Draft) {
+    /// Says whether it did.
+    fn keep_what_is_sure(&self, draft: &mut Draft) -> bool {
         let Some(sure) = self.sure_end().filter(|sure| *sure < draft.text.len()) else {
-            return;
+            return false;
         };
         let context = &self.context;
         let sure = draft.text.floor_char_boundary(sure);
@@ -205,6 +209,7 @@ impl Finisher {
             .map_or(0, str::len);
         draft.text.truncate(kept);
         draft.covered_bytes = 0;
+        true
     }
 
     /// What was generated, without indentation that stands before the cursor already.
@@ -244,7 +249,8 @@ impl Finisher {
     }
 }
 
-/// `text` without what it ends with and only makes sense with more: an opening bracket or quote.
+/// `text` without what it ends with and only makes sense with more: an opening bracket or quote, an operator.
 fn without_openers(text: &str) -> &str {
-    text.trim_end_matches(|character: char| character.is_whitespace() || "([{\"'`%$".contains(character))
+    const OPENERS: &str = "([{\"'`%$&|+-*/=<>!?:,.^~@#\\";
+    text.trim_end_matches(|character: char| character.is_whitespace() || OPENERS.contains(character))
 }

@@ -54,6 +54,7 @@ impl Scores {
             lines: u32::try_from(shown.matches('\n').count() + 1).unwrap_or(u32::MAX),
             invoked: trigger == Trigger::Invoked,
             in_line: shape != Shape::Block,
+            cut: false,
         }
     }
 }
@@ -80,6 +81,9 @@ pub struct Features {
     pub invoked: bool,
     /// Whether text follows the cursor in its line.
     pub in_line: bool,
+    /// Whether it ends where the model became unsure, and not where the code ends.
+    #[serde(default)]
+    pub cut: bool,
 }
 
 /// A suggestion that was shown, and what became of it.
@@ -254,6 +258,7 @@ mod tests {
             lines: 1,
             invoked: false,
             in_line: false,
+            cut: false,
         }
     }
 

@@ -55,7 +55,7 @@ fn a_text_ends_before_what_the_model_is_unsure_of() {
                 ("sort", 0.2),
                 ("()", 0.9),
             ],
-            Some("return items."),
+            Some("return items"),
             4,
         ),
         // Little by little.

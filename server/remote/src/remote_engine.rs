@@ -102,7 +102,12 @@ impl RemoteEngine {
         let RemoteOptions { endpoint, runtime } = options;
         let (client, base, shown, description, state) = match &endpoint {
             Endpoint::Freehold { socket, .. } => {
-                let client = Client::builder().unix_socket(socket.clone()).no_proxy();
+                // With HTTP/1 the engine process would hear that an answer is not wanted any more only when it
+                // writes the next piece of it, which takes as long as a token.
+                let client = Client::builder()
+                    .unix_socket(socket.clone())
+                    .http2_prior_knowledge()
+                    .no_proxy();
                 let state = State::Loading { fraction: 0.0 };
                 let shown = socket.display().to_string();
                 (

@@ -6,8 +6,8 @@ use std::time::Duration;
 use completion::{Decision, Trigger};
 use text::Change;
 
+use super::Session;
 use super::generating::{Wanted, Window};
-use super::{OpenDocument, Session};
 use crate::lsp::around::Around;
 use crate::lsp::event::Effect;
 use crate::lsp::generation::Purpose;
@@ -15,6 +15,9 @@ use crate::lsp::source::Source;
 
 /// A change of more bytes is no key; what comes after it is not foreseen.
 const KEY_BYTES_MAX: usize = 256;
+
+/// Letters behind a place where the model had nothing to say for which it is not asked at once.
+const HESITATION_LETTERS: usize = 2;
 
 /// What editors insert as one: the cursor stands within.
 const PAIRS: [&str; 6] = ["()", "[]", "{}", "\"\"", "''", "``"];
@@ -31,25 +34,19 @@ pub(super) fn cursor_after(changes: &[Change]) -> Option<usize> {
 }
 
 impl Session {
-    /// Whether the cursor at `offset` of the document `uri` is one letter behind where the model had nothing to say:
-    /// one letter more of a word seldom makes it sure.
+    /// Whether the cursor at `offset` of the document `uri` is a letter or two behind where the model had nothing to
+    /// say: so little more of a word seldom makes it sure.
     pub(super) fn hesitates(&self, uri: &str, offset: usize) -> bool {
         let Some((_, unsure)) = self.unsure.as_ref().filter(|(other, _)| other == uri) else {
             return false;
         };
-        let letter = |open: &OpenDocument| {
+        let typed = self.documents.get(uri).and_then(|open| {
             let text = open.document.text();
-            let before = text
-                .get_byte_slice(*unsure..offset)
-                .map(|slice| slice.to_string());
-            before.is_some_and(|text| {
-                let mut characters = text.chars();
-                let first = characters.next();
-                first.is_some_and(|first| first.is_alphanumeric() || first == '_')
-                    && characters.next().is_none()
-            })
-        };
-        offset > *unsure && self.documents.get(uri).is_some_and(letter)
+            let typed = (*unsure < offset && offset <= text.len_bytes()).then(|| *unsure..offset)?;
+            Some(text.get_byte_slice(typed)?.to_string())
+        });
+        let is_letter = |character: char| character.is_alphanumeric() || character == '_';
+        typed.is_some_and(|typed| typed.chars().count() <= HESITATION_LETTERS && typed.chars().all(is_letter))
     }
 
     /// Sets out for what the editor will ask with the cursor at `offset` of the document `uri`, if it asks after

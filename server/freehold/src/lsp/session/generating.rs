@@ -422,6 +422,8 @@ impl Session {
             effects.push(Effect::Watch(Arc::clone(&found.engine)));
         }
         let again = match outcome {
+            // Half a statement was looked at where it was asked for; with more typed it may break the file.
+            Outcome::Suggestion(_, Some(features)) if features.cut && self.is_behind(id) => true,
             Outcome::Suggestion(suggestion, features) => {
                 self.learn(id, Some((suggestion, features)), now);
                 true
@@ -464,6 +466,17 @@ impl Session {
                 self.settle(question, now, effects);
             }
         }
+    }
+
+    /// Whether more was typed since the generation `id` was begun, by those who wait for it.
+    fn is_behind(&self, id: GenerationId) -> bool {
+        self.generations.get(&id).is_some_and(|generation| {
+            let mut questions = generation
+                .questions
+                .iter()
+                .filter_map(|question| self.open.get(question));
+            questions.any(|open| open.around != generation.around)
+        })
     }
 
     /// Answers a question with what is known by now.

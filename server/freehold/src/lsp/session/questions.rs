@@ -19,7 +19,7 @@ use crate::lsp::source::Source;
 /// two; an editor that loses its answers must not fill the memory.
 const QUESTIONS_MAX: usize = 2048;
 
-/// One letter behind a place where the model had nothing to say, it is asked only if the user rests there.
+/// A letter or two behind a place where the model had nothing to say, it is asked only if the user rests there.
 const HESITATION: Duration = Duration::from_millis(400);
 
 /// A question that is not answered yet.
