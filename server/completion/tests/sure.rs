@@ -31,11 +31,15 @@ fn shown(language: &str, notation: &str, pieces: &[(&str, f32)]) -> (Option<Stri
     (finisher.finish().map(|suggestion| suggestion.text), taken)
 }
 
+/// A language, a place, what the model says there and how sure it is of each piece; what is shown of it, and how many
+/// pieces were waited for.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, f32)], Option<&'a str>, usize);
+
 #[test]
 fn a_text_ends_before_what_the_model_is_unsure_of() {
     let python = "def f(items):\n    |\n\nf([])\n";
     let c = "int f(int a) {\n    |\n    return a;\n}\n";
-    let cases: [(&str, &str, &[(&str, f32)], Option<&str>, usize); 6] = [
+    let cases: [Case; 6] = [
         // Sure to the end.
         (
             "python",

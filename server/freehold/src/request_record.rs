@@ -1,7 +1,7 @@
 //! The record of requests to models: an audit log in volumes, one for all workspaces of the user.
 //!
 //! What a model was shown is there as a digest and a length, never as text. Requests to a server elsewhere are
-//! always on record, those to the engine on this machine if the user wants it.
+//! always on record, those to the engine on this machine unless the user does not want it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -211,7 +211,8 @@ mod tests {
         let host = Arc::new(MemoryHost::new());
         let paths = Paths::within(Path::new("/home"));
         let mut settings = Settings::default();
-        assert_eq!(Whom::of(&settings, None), None, "the user did not ask for it");
+        settings.audit.completions = false;
+        assert_eq!(Whom::of(&settings, None), None, "the user does not want it");
         settings.audit.completions = true;
         let whom = Whom::of(&settings, Some("ab12".to_owned())).expect("wanted");
         let recorder = Arc::new(Recorder::new(host.clone(), paths.clone()));

@@ -220,7 +220,7 @@ fn a_line_of_a_hundred_megabytes_is_a_line_like_any_other() {
 }
 
 #[test]
-fn requests_to_the_model_are_on_record_if_the_user_wants_it() {
+fn requests_to_the_model_are_on_record_unless_the_user_does_not_want_it() {
     let requests = |settings: &str| -> Vec<Value> {
         let name = format!("on_record_{}", settings.len());
         let mut program = Program::start_with(&name, settings);
@@ -235,8 +235,8 @@ fn requests_to_the_model_are_on_record_if_the_user_wants_it() {
             .expect("the program starts");
         serde_json::from_slice(&shown.stdout).expect("JSON")
     };
-    assert_eq!(requests(""), Vec::<Value>::new());
-    let recorded = requests("[audit]\ncompletions = true\n");
+    assert_eq!(requests("[audit]\ncompletions = false\n"), Vec::<Value>::new());
+    let recorded = requests("");
     assert!(!recorded.is_empty());
     for record in recorded {
         assert_eq!(record["kind"], "request");

@@ -8,6 +8,7 @@ mod foreseeing;
 mod generating;
 mod idle;
 mod questions;
+mod reading;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

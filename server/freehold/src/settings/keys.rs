@@ -11,7 +11,7 @@ pub(super) const SUGGESTION_TOKENS_MAX: u32 = 128;
 pub(super) const ALTERNATIVES: u32 = 3;
 pub(super) const PREFETCH: bool = true;
 pub(super) const KEEP_TEXTS: bool = false;
-pub(super) const AUDIT_COMPLETIONS: bool = false;
+pub(super) const AUDIT_COMPLETIONS: bool = true;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]

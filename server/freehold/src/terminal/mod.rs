@@ -1,5 +1,6 @@
 //! The commands for the terminal.
 
+mod asking;
 mod attach;
 mod bench;
 mod complete;

@@ -42,7 +42,7 @@ impl Session {
         };
         let typed = self.documents.get(uri).and_then(|open| {
             let text = open.document.text();
-            let typed = (*unsure < offset && offset <= text.len_bytes()).then(|| *unsure..offset)?;
+            let typed = (*unsure < offset && offset <= text.len_bytes()).then_some(*unsure..offset)?;
             Some(text.get_byte_slice(typed)?.to_string())
         });
         let is_letter = |character: char| character.is_alphanumeric() || character == '_';

@@ -11,7 +11,6 @@ use super::questions::Step;
 use crate::lsp::around::{Around, Offer, Stream};
 use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
-use crate::lsp::seen::Seen;
 use crate::lsp::source::Source;
 
 /// For so long a generation that nobody waits for goes on after a key: editors ask again some 20 to 50 ms later.
@@ -19,9 +18,6 @@ const GRACE_AFTER_KEY: Duration = Duration::from_millis(100);
 
 /// The same when no key was hit: the cursor went elsewhere, or the editor asks the same again at once.
 const GRACE: Duration = Duration::from_millis(15);
-
-/// So much new text is read before anything is asked: sixty tokens or so, a quarter of a second on two cores.
-const UNREAD_BYTES_MAX: usize = 192;
 
 /// Who has waited for so long is shown the lines that are whole; the rest is there by the time these are read.
 const LINES_PATIENCE: Duration = Duration::from_millis(250);
@@ -105,90 +101,6 @@ impl Session {
         }
     }
 
-    /// Has the question `id` wait until the model has read what stands around its place.
-    fn read(&mut self, id: RequestId, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.open.get(&id) else { return };
-        let (uri, around) = (open.uri.clone(), open.around.clone());
-        let reading = match self.reading(&uri, offset) {
-            Some(reading) => Some(reading),
-            None => self.start_reading(&uri, around, offset, now, effects),
-        };
-        self.stop_generations(effects, |generation| {
-            generation.purpose != Purpose::Read
-                && (generation.purpose != Purpose::Ask || generation.questions.is_empty())
-        });
-        match reading {
-            Some(reading) => self.attach_question(id, reading),
-            None => self.settle(id, now, effects),
-        }
-    }
-
-    /// Has the model read what stands around `offset` of the document `uri`, and nothing else.
-    pub(super) fn start_reading(
-        &mut self,
-        uri: &str,
-        around: Around,
-        offset: usize,
-        now: Duration,
-        effects: &mut Vec<Effect>,
-    ) -> Option<GenerationId> {
-        let text = self.documents.get(uri)?.document.text().clone();
-        self.stop_generations(effects, |generation| generation.purpose == Purpose::Read);
-        let wanted = Wanted {
-            uri: uri.to_owned(),
-            purpose: Purpose::Read,
-            rank: 0,
-            text,
-            offset,
-            around,
-            trigger: Trigger::Automatic,
-            selected: None,
-            window: Window::Near,
-        };
-        self.generate(wanted, now, effects)
-    }
-
-    /// Whether much of what the next prompt for `offset` of the document `uri` shows is new to the model.
-    pub(super) fn is_unread(&self, uri: &str, offset: usize) -> bool {
-        self.documents
-            .get(uri)
-            .is_some_and(|open| open.seen.unread_bytes(open.document.text(), offset) > UNREAD_BYTES_MAX)
-    }
-
-    /// What reads the place `offset` of the document `uri` now.
-    pub(super) fn reading(&self, uri: &str, offset: usize) -> Option<GenerationId> {
-        let text = self.documents.get(uri)?.document.text();
-        let mut running = self.generations.iter();
-        let reading = running.find(|(_, generation)| {
-            generation.purpose == Purpose::Read
-                && generation.uri == uri
-                && Seen::serves(text, generation.window_start, generation.offset, offset)
-        });
-        reading.map(|(id, _)| *id)
-    }
-
-    /// What stands around the place of `generation` was read; whoever waited for that sets out.
-    fn read_to_end(&mut self, generation: Generation, now: Duration, effects: &mut Vec<Effect>) {
-        self.show_window(&generation);
-        for question in generation.questions {
-            let Some((uri, offset)) = self
-                .open
-                .get(&question)
-                .map(|open| (open.uri.clone(), open.offset))
-            else {
-                continue;
-            };
-            if let Some(document) = self.documents.get_mut(&uri) {
-                let start = document.seen.start_for(document.document.text(), offset);
-                document.seen.show(start, offset);
-            }
-            self.open
-                .entry(question)
-                .and_modify(|open| open.generations.clear());
-            self.begin(question, now, effects);
-        }
-    }
-
     /// Asks the engine for something, if it is there.
     pub(super) fn generate(
         &mut self,
@@ -253,13 +165,13 @@ impl Session {
     }
 
     /// Remembers what the model was shown for `generation`.
-    fn show_window(&mut self, generation: &Generation) {
+    pub(super) fn show_window(&mut self, generation: &Generation) {
         if let Some(document) = self.documents.get_mut(&generation.uri) {
             document.seen.show(generation.window_start, generation.offset);
         }
     }
 
-    fn attach_question(&mut self, question: RequestId, generation: GenerationId) {
+    pub(super) fn attach_question(&mut self, question: RequestId, generation: GenerationId) {
         if let (Some(open), Some(generating)) = (
             self.open.get_mut(&question),
             self.generations.get_mut(&generation),
@@ -480,7 +392,7 @@ impl Session {
     }
 
     /// Answers a question with what is known by now.
-    fn settle(&mut self, question: RequestId, now: Duration, effects: &mut Vec<Effect>) {
+    pub(super) fn settle(&mut self, question: RequestId, now: Duration, effects: &mut Vec<Effect>) {
         if let Some(open) = self.remove(question, effects) {
             let hits = self.known(&open.uri, &open.around, now).hits;
             self.answer(open, hits, now, effects);

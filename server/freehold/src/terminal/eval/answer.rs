@@ -10,7 +10,7 @@ use ropey::Rope;
 
 use super::case::Case;
 use crate::language_ids::language_id;
-use crate::terminal::complete::{prepare, run};
+use crate::terminal::asking::{prepare, run};
 use crate::terminal::interrupt::Interrupt;
 
 /// Characters that are typed at a time where a line is typed.
@@ -90,7 +90,7 @@ pub fn typed(asked: Asked, case: &Case) -> anyhow::Result<Answer> {
 /// The program's other files, as if they were open in the editor beside the one with the cursor.
 fn surroundings(case: &Case) -> Surroundings {
     let neighbour = |(path, text): &(String, String)| {
-        Neighbour::new(path, &language_id(Path::new(path)), Rope::from_str(text))
+        Neighbour::new(path, language_id(Path::new(path)), Rope::from_str(text))
     };
     Surroundings {
         documents: case.files.iter().map(neighbour).collect(),
