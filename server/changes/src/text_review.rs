@@ -236,6 +236,7 @@ impl TextReview {
                 self.live.replace_range(range.clone(), text);
             }
         }
+        self.heal_behind(edit);
         Ok(())
     }
 

@@ -101,6 +101,37 @@ impl TextReview {
         }
     }
 
+    /// Lets the hunks that stand right behind what `edit` has put there be what they were, where it ends with all that
+    /// they were for: it was deleted together with what stood before them.
+    pub(crate) fn heal_behind(&mut self, edit: &Edit) {
+        let end = edit.range.start + edit.text.len();
+        let is_emptied = |hunk: &Hunk| hunk.range == (end..end) && !hunk.base.is_empty();
+        let Some(first) = self.hunks.iter().position(is_emptied) else {
+            return;
+        };
+        let emptied = self.hunks[first..].iter().take_while(|hunk| is_emptied(hunk));
+        let run = first..first + emptied.clone().count();
+        let bases: String = emptied.map(|hunk| hunk.base.as_str()).collect();
+        let before = first
+            .checked_sub(1)
+            .map_or(0, |before| self.hunks[before].range.end);
+        let start = end - bases.len().min(end);
+        let starts_line = start == 0 || self.live.as_bytes()[start - 1] == b'\n';
+        if !edit.text.ends_with(&bases) || start < before || !starts_line {
+            return;
+        }
+        self.hunks[first].range.start = start;
+        match self.places_of_bases(&run) {
+            Some(places) => {
+                for (hunk, range) in self.hunks[run].iter_mut().zip(places) {
+                    hunk.range = range;
+                    shrink(hunk);
+                }
+            }
+            None => self.hunks[first].range.start = end,
+        }
+    }
+
     /// Where the bases of the hunks `run` stand one behind the other, each from the start of a line on.
     fn places_of_bases(&self, run: &Range<usize>) -> Option<Vec<Range<usize>>> {
         let hunks = &self.hunks[run.clone()];
@@ -110,7 +141,9 @@ impl TextReview {
         for hunk in hunks {
             let start = last.range.end - rest.len();
             let joined = start > 0 && !places.is_empty() && !self.live[..start].ends_with('\n');
-            rest = rest.strip_prefix(hunk.base.as_str()).filter(|_| !joined)?;
+            rest = rest
+                .strip_prefix(hunk.base.as_str())
+                .filter(|_| !joined && grew_by_lines(hunk))?;
             places.push(start..start + hunk.base.len());
         }
         rest.is_empty().then_some(places)
@@ -129,6 +162,14 @@ impl TextReview {
         }
         start..end
     }
+}
+
+/// Whether a hunk has grown by whole lines: one that ended the file without a line end may have got text behind it in
+/// its very line.
+fn grew_by_lines(hunk: &Hunk) -> bool {
+    let (before, behind) = hunk.grown;
+    let ends_line = |text: &str| text.is_empty() || text.ends_with('\n');
+    behind == 0 || ends_line(&hunk.base[before..hunk.base.len() - behind])
 }
 
 /// Takes back what a hunk has grown by; its place holds its base again.
@@ -150,7 +191,7 @@ fn shrink_to(hunk: &mut Hunk, own: Range<usize>) {
 /// there.
 fn trim(hunk: &mut Hunk, live: &str) {
     let mine = hunk.mine(live);
-    if hunk.base.is_empty() || hunk.status(live) == Status::Landed {
+    if hunk.base.is_empty() || hunk.status(live) == Status::Landed || !grew_by_lines(hunk) {
         return;
     }
     let starts_line = hunk.range.start == 0 || live.as_bytes()[hunk.range.start - 1] == b'\n';
@@ -242,6 +283,32 @@ mod tests {
             let ready = |text: &str| (Status::Ready, text.to_owned());
             assert_eq!(shown, [ready("a\n"), ready("d\n")], "{old:?} to {typed:?}");
         }
+    }
+
+    #[test]
+    fn lines_that_were_deleted_with_what_stood_before_them_are_put_back() {
+        let mut review = review("a\nb\nc\nd\n", "A\nb\nC\nd\nD\n");
+        let waiting = review.clone();
+        let gone = replace(&mut review, "\nb\nc\nd\n", "\n");
+        assert_eq!(gone[1], (Status::Conflict, String::new()));
+        replace(&mut review, "\n", "\nb\nc\nd\n");
+        assert_eq!(review, waiting);
+    }
+
+    #[test]
+    fn the_last_line_joined_to_one_typed_behind_it_is_covered_whole() {
+        let mut review = review("a\nb", "a\nb\nc\n");
+        // The hunk is for the line without an end.
+        replace(&mut review, "b", "b\n");
+        let end = review.live().len();
+        let typed = Edit {
+            range: end..end,
+            text: "d".to_owned(),
+        };
+        assert_eq!(review.edit(&typed), Ok(()));
+        let shown = replace(&mut review, "b\n", "b");
+        assert_eq!(shown, [(Status::Ready, "bd".to_owned())]);
+        assert_eq!(review.preview(), "a\nb\nc\nd");
     }
 
     #[test]

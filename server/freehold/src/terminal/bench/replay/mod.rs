@@ -195,7 +195,7 @@ impl Bench<'_> {
         ];
         let mut played: [Vec<Played>; 2] = [Vec::new(), Vec::new()];
         let traces = self.traces;
-        for (index, trace) in traces.iter().enumerate() {
+        'traces: for (index, trace) in traces.iter().enumerate() {
             for turn in [index % 2, 1 - index % 2] {
                 let side: &mut dyn Side = match (turn, peer.as_deref_mut()) {
                     (0, _) => freehold,
@@ -203,7 +203,16 @@ impl Bench<'_> {
                     (_, None) => continue,
                 };
                 let who = ["freehold", "peer"][turn];
-                played[turn].push(self.one(index, trace, side, who)?);
+                match self.one(index, trace, side, who) {
+                    Ok(one) => played[turn].push(one),
+                    // An hour's work is not thrown away.
+                    Err(error) if index > 0 => {
+                        eprintln!("{error:#}; what follows is of the {index} traces before");
+                        played.iter_mut().for_each(|played| played.truncate(index));
+                        break 'traces;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         let [ours, theirs] = played;
