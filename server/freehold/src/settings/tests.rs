@@ -66,7 +66,7 @@ fn what_is_set_replaces_the_default() {
                         keep_texts: false,
                     },
                     audit: AuditSettings {
-                        completions: false,
+                        completions: true,
                     },
                 },
                 warnings: [],
