@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::http::StatusCode;
+use axum::{Json, Router};
 use engine::{Engine as _, Failure, State};
 use remote::{Endpoint, RemoteEngine, RemoteOptions};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use serde_json::json;
 use tokio::net::UnixListener;
+use tokio::sync::Notify;
 
 /// Says once that it loads, and is gone.
 async fn die_loading(socket: PathBuf) -> Result<(), String> {
@@ -19,15 +22,18 @@ async fn die_loading(socket: PathBuf) -> Result<(), String> {
         std::fs::remove_file(&socket).map_err(|error| error.to_string())?;
     }
     let listener = UnixListener::bind(&socket).map_err(|error| error.to_string())?;
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("somebody asks");
-        let mut request = [0; 1024];
-        assert_ne!(stream.read(&mut request).await.expect("a request"), 0);
-        let body = r#"{"state": "loading"}"#;
-        let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close";
-        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(answer.as_bytes()).await.expect("answered");
-    });
+    let asked = Arc::new(Notify::new());
+    let told = Arc::clone(&asked);
+    let says = move || async move {
+        told.notify_one();
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "state": "loading" })),
+        )
+    };
+    let gone = async move { asked.notified().await };
+    let server = axum::serve(listener, Router::new().fallback(says)).with_graceful_shutdown(gone);
+    tokio::spawn(server.into_future());
     Ok(())
 }
 
