@@ -12,15 +12,15 @@ pub struct Seen(Option<Range<usize>>);
 impl Seen {
     /// Where the next prompt for `cursor` begins.
     #[must_use]
-    pub fn start_for(&self, text: &Rope, cursor: usize) -> usize {
-        window_start(text, cursor, self.0.as_ref(), &Budget::default())
+    pub fn start_for(&self, text: &Rope, cursor: usize, budget: &Budget) -> usize {
+        window_start(text, cursor, self.0.as_ref(), budget)
     }
 
     /// How many bytes of the next prompt for `cursor` the model was not shown.
     #[must_use]
-    pub fn unread_bytes(&self, text: &Rope, cursor: usize) -> usize {
-        let start = self.start_for(text, cursor);
-        let end = (cursor + Budget::default().suffix_bytes_max()).min(text.len_bytes());
+    pub fn unread_bytes(&self, text: &Rope, cursor: usize, budget: &Budget) -> usize {
+        let start = self.start_for(text, cursor, budget);
+        let end = (cursor + budget.suffix_bytes_max()).min(text.len_bytes());
         match &self.0 {
             Some(seen) if seen.start <= start && start < seen.end => end.saturating_sub(seen.end),
             _ => end - start,
@@ -29,21 +29,21 @@ impl Seen {
 
     /// Whether a prompt that begins at `start`, for a cursor at `offset`, serves one at `cursor` too.
     #[must_use]
-    pub fn serves(text: &Rope, start: usize, offset: usize, cursor: usize) -> bool {
-        let read = start..offset + Budget::default().suffix_bytes_max();
-        window_start(text, cursor, Some(&read), &Budget::default()) == start
+    pub fn serves(text: &Rope, start: usize, offset: usize, cursor: usize, budget: &Budget) -> bool {
+        let read = start..offset + budget.suffix_bytes_max();
+        window_start(text, cursor, Some(&read), budget) == start
     }
 
     /// Where a prompt for `cursor` begins that shows as much as possible, and all that the last one did.
     #[must_use]
-    pub fn widest_start_for(&self, text: &Rope, cursor: usize) -> usize {
-        let kept = self.start_for(text, cursor);
-        kept.min(wide_window_start(text, cursor, &Budget::default()))
+    pub fn widest_start_for(&self, text: &Rope, cursor: usize, budget: &Budget) -> usize {
+        let kept = self.start_for(text, cursor, budget);
+        kept.min(wide_window_start(text, cursor, budget))
     }
 
     /// The model is shown the text from `start` on, for a suggestion at `cursor`.
-    pub fn show(&mut self, start: usize, cursor: usize) {
-        let end = cursor + Budget::default().suffix_bytes_max();
+    pub fn show(&mut self, start: usize, cursor: usize, budget: &Budget) {
+        let end = cursor + budget.suffix_bytes_max();
         self.0 = Some(match &self.0 {
             Some(seen) if seen.start == start => start..end.max(seen.end),
             _ => start..end,

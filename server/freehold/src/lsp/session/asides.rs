@@ -227,7 +227,7 @@ impl Session {
         };
         let text = open.document.text().clone();
         let offset = text::offset(&text, position, self.encoding);
-        let window_start = open.seen.start_for(&text, offset);
+        let window_start = open.seen.start_for(&text, offset, &self.budget());
         let job = Job {
             id: 0,
             purpose: Purpose::Ask,

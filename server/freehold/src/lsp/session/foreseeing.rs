@@ -81,20 +81,10 @@ impl Session {
         // The place after a suggestion and a warm prompt can wait.
         self.stop_generations(effects, |generation| generation.purpose != Purpose::Ask);
         if self.is_unread(uri, offset) {
-            self.start_reading(uri, around, offset, now, effects);
+            self.start_reading(uri, offset, now, effects);
             return;
         }
-        let wanted = Wanted {
-            uri: uri.to_owned(),
-            purpose: Purpose::Ask,
-            rank: 0,
-            text,
-            offset,
-            around,
-            trigger: Trigger::Automatic,
-            selected: None,
-            window: Window::Near,
-        };
+        let wanted = Wanted::unasked(uri, Purpose::Ask, text, offset, Window::Near);
         self.generate(wanted, now, effects);
     }
 }

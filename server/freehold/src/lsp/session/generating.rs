@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use completion::{Features, Suggestion, Trigger};
+use completion::{Budget, Features, Suggestion, Trigger};
 
 use super::Session;
 use super::questions::Step;
@@ -12,6 +12,7 @@ use crate::lsp::around::{Around, Offer, Stream};
 use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
 use crate::lsp::source::Source;
+use crate::lsp::suggest::budget;
 
 /// For so long a generation that nobody waits for goes on after a key: editors ask again some 20 to 50 ms later.
 const GRACE_AFTER_KEY: Duration = Duration::from_millis(100);
@@ -33,6 +34,23 @@ pub(super) struct Wanted {
     pub trigger: Trigger,
     pub selected: Option<completion::Selected>,
     pub window: Window,
+}
+
+impl Wanted {
+    /// What is wanted at the cursor `offset` of the document `uri` that nobody asked for by hand, its text being `text`.
+    pub fn unasked(uri: &str, purpose: Purpose, text: ropey::Rope, offset: usize, window: Window) -> Self {
+        Self {
+            uri: uri.to_owned(),
+            purpose,
+            rank: 0,
+            around: Around::of(&text, offset, None),
+            text,
+            offset,
+            trigger: Trigger::Automatic,
+            selected: None,
+            window,
+        }
+    }
 }
 
 /// How much of the text before the cursor the model is shown.
@@ -119,9 +137,12 @@ impl Session {
             Arc::clone(&document.workspace),
         );
         let selected = wanted.selected.clone();
+        let budget = self.budget();
         let window_start = match wanted.window {
-            Window::Near => document.seen.start_for(&wanted.text, wanted.offset),
-            Window::Wide => document.seen.widest_start_for(&wanted.text, wanted.offset),
+            Window::Near => document.seen.start_for(&wanted.text, wanted.offset, &budget),
+            Window::Wide => document
+                .seen
+                .widest_start_for(&wanted.text, wanted.offset, &budget),
         };
         self.generations_begun += 1;
         let id = self.generations_begun;
@@ -164,10 +185,22 @@ impl Session {
         Some(id)
     }
 
+    /// How much of a document the model may be shown.
+    pub(super) fn budget(&self) -> Budget {
+        let context_tokens = match &self.source {
+            Source::Found(found) => found.engine.description().context_tokens,
+            Source::Unsought | Source::Sought | Source::Missing(..) => 0,
+        };
+        budget(context_tokens, self.configuration.completion.prompt_tokens_max)
+    }
+
     /// Remembers what the model was shown for `generation`.
     pub(super) fn show_window(&mut self, generation: &Generation) {
+        let budget = self.budget();
         if let Some(document) = self.documents.get_mut(&generation.uri) {
-            document.seen.show(generation.window_start, generation.offset);
+            document
+                .seen
+                .show(generation.window_start, generation.offset, &budget);
         }
     }
 

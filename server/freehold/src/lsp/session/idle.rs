@@ -182,17 +182,7 @@ impl Session {
         if matches!(decision, Decision::Silent(_)) || !known.ranks.is_empty() {
             return;
         }
-        let wanted = Wanted {
-            uri: prefetch.uri.clone(),
-            purpose: Purpose::Prefetch,
-            rank: 0,
-            text,
-            offset,
-            around,
-            trigger: Trigger::Automatic,
-            selected: None,
-            window: Window::Near,
-        };
+        let wanted = Wanted::unasked(&prefetch.uri, Purpose::Prefetch, text, offset, Window::Near);
         self.generate(wanted, now, effects);
     }
 
@@ -205,17 +195,8 @@ impl Session {
             return;
         }
         let text = open.document.text().clone();
-        let wanted = Wanted {
-            uri: uri.to_owned(),
-            purpose: Purpose::Warm,
-            rank: 0,
-            around: Around::of(&text, offset, None),
-            offset: offset.min(text.len_bytes()),
-            text,
-            trigger: Trigger::Automatic,
-            selected: None,
-            window: Window::Wide,
-        };
+        let offset = offset.min(text.len_bytes());
+        let wanted = Wanted::unasked(uri, Purpose::Warm, text, offset, Window::Wide);
         self.generate(wanted, now, effects);
     }
 }

@@ -3,11 +3,8 @@
 
 use std::time::Duration;
 
-use completion::Trigger;
-
 use super::Session;
 use super::generating::{Wanted, Window};
-use crate::lsp::around::Around;
 use crate::lsp::event::{Effect, RequestId};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
 use crate::lsp::seen::Seen;
@@ -19,10 +16,10 @@ impl Session {
     /// Has the question `id` wait until the model has read what stands around its place.
     pub(super) fn read(&mut self, id: RequestId, offset: usize, now: Duration, effects: &mut Vec<Effect>) {
         let Some(open) = self.open.get(&id) else { return };
-        let (uri, around) = (open.uri.clone(), open.around.clone());
+        let uri = open.uri.clone();
         let reading = match self.reading(&uri, offset) {
             Some(reading) => Some(reading),
-            None => self.start_reading(&uri, around, offset, now, effects),
+            None => self.start_reading(&uri, offset, now, effects),
         };
         self.stop_generations(effects, |generation| {
             generation.purpose != Purpose::Read
@@ -38,42 +35,33 @@ impl Session {
     pub(super) fn start_reading(
         &mut self,
         uri: &str,
-        around: Around,
         offset: usize,
         now: Duration,
         effects: &mut Vec<Effect>,
     ) -> Option<GenerationId> {
         let text = self.documents.get(uri)?.document.text().clone();
         self.stop_generations(effects, |generation| generation.purpose == Purpose::Read);
-        let wanted = Wanted {
-            uri: uri.to_owned(),
-            purpose: Purpose::Read,
-            rank: 0,
-            text,
-            offset,
-            around,
-            trigger: Trigger::Automatic,
-            selected: None,
-            window: Window::Near,
-        };
+        let wanted = Wanted::unasked(uri, Purpose::Read, text, offset, Window::Near);
         self.generate(wanted, now, effects)
     }
 
     /// Whether much of what the next prompt for `offset` of the document `uri` shows is new to the model.
     pub(super) fn is_unread(&self, uri: &str, offset: usize) -> bool {
-        self.documents
-            .get(uri)
-            .is_some_and(|open| open.seen.unread_bytes(open.document.text(), offset) > UNREAD_BYTES_MAX)
+        let budget = self.budget();
+        self.documents.get(uri).is_some_and(|open| {
+            open.seen.unread_bytes(open.document.text(), offset, &budget) > UNREAD_BYTES_MAX
+        })
     }
 
     /// What reads the place `offset` of the document `uri` now.
     pub(super) fn reading(&self, uri: &str, offset: usize) -> Option<GenerationId> {
         let text = self.documents.get(uri)?.document.text();
+        let budget = self.budget();
         let mut running = self.generations.iter();
         let reading = running.find(|(_, generation)| {
             generation.purpose == Purpose::Read
                 && generation.uri == uri
-                && Seen::serves(text, generation.window_start, generation.offset, offset)
+                && Seen::serves(text, generation.window_start, generation.offset, offset, &budget)
         });
         reading.map(|(id, _)| *id)
     }
@@ -81,6 +69,7 @@ impl Session {
     /// What stands around the place of `generation` was read; whoever waited for that sets out.
     pub(super) fn read_to_end(&mut self, generation: Generation, now: Duration, effects: &mut Vec<Effect>) {
         self.show_window(&generation);
+        let budget = self.budget();
         for question in generation.questions {
             let Some((uri, offset)) = self
                 .open
@@ -90,8 +79,8 @@ impl Session {
                 continue;
             };
             if let Some(document) = self.documents.get_mut(&uri) {
-                let start = document.seen.start_for(document.document.text(), offset);
-                document.seen.show(start, offset);
+                let start = document.seen.start_for(document.document.text(), offset, &budget);
+                document.seen.show(start, offset, &budget);
             }
             self.open
                 .entry(question)

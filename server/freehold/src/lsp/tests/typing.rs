@@ -549,6 +549,34 @@ async fn a_place_that_the_model_has_not_read_is_read_before_it_is_asked_about() 
     user.leave().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_window_of_the_users_own_size_stays_while_lines_are_typed() {
+    let small = CompletionSettings {
+        prompt_tokens_max: 256,
+        ..plain()
+    };
+    let line = "    let some_name = other_name.method(argument, 12) + third;\n";
+    let notation = line.repeat(400) + "    let total = |\n" + &line.repeat(400);
+    let mut user = Typist::new(&notation, always(&["a + b;"]), small).await;
+    user.ask().await;
+    for _ in 0..10 {
+        user.insert("1;\n    let x = ").await;
+        user.ask().await;
+    }
+    let asked = user.desk.asked();
+    let mut starts: Vec<usize> = asked
+        .iter()
+        .map(|request| {
+            let text = flatten(request);
+            let before = text.find("<|fim_suffix|>").expect("a marker");
+            text[..before].matches("some_name").count()
+        })
+        .collect();
+    starts.dedup();
+    assert!(asked.len() > 10 && starts.len() <= 2, "{starts:?}");
+    user.leave().await;
+}
+
 // Not on paused time: the time that it takes is what is looked at.
 #[tokio::test]
 async fn what_is_known_is_answered_within_milliseconds_in_a_long_document() {
