@@ -1,6 +1,6 @@
 //! What building, trying and testing need from the system, how to see that it is there, and where it comes from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{command, find, output, succeeds};
@@ -173,7 +173,7 @@ pub fn node_major() -> Option<u32> {
 
 /// Looks where the generator of the bindings looks.
 fn libclang_present() -> bool {
-    if std::env::var_os("LIBCLANG_PATH").is_some() || find("llvm-config").is_some() {
+    if std::env::var_os("LIBCLANG_PATH").is_some() {
         return true;
     }
     match std::env::consts::OS {
@@ -189,20 +189,22 @@ fn libclang_present() -> bool {
             "/usr/lib/aarch64-linux-gnu",
         ]
         .into_iter()
-        .chain(llvm_folders().iter().map(String::as_str))
-        .any(|folder| has_libclang(Path::new(folder))),
+        .map(PathBuf::from)
+        .chain(llvm_folders())
+        .any(|folder| has_libclang(&folder)),
     }
 }
 
-/// Debian keeps each LLVM in a folder of its own.
-fn llvm_folders() -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir("/usr/lib") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
+/// Debian keeps each LLVM in a folder of its own; elsewhere `llvm-config` knows where it is. That program comes
+/// without libclang too, so its being there says nothing.
+fn llvm_folders() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let of_debian = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"))
-        .map(|entry| entry.path().join("lib").to_string_lossy().into_owned())
+        .map(|entry| entry.path().join("lib"));
+    let configured = find("llvm-config").and_then(|program| output(command(program).arg("--libdir")).ok());
+    of_debian
+        .chain(configured.map(|folder| PathBuf::from(folder.trim())))
         .collect()
 }
 
