@@ -21,6 +21,10 @@ const SUFFIX_TOKENS_MAX: u32 = 128;
 /// on two cores 512 more take a small model some two seconds, which a pause hides.
 const CONTEXT_TOKENS_MAX: u32 = 512;
 
+/// Tokens around the cursor that are read at a new place while nothing is known of how fast they are: what two cores
+/// and a model of half a billion parameters take a second for.
+const FIRST_TOKENS_MAX: u32 = 256;
+
 /// Tokens that the format, the path and the answer need besides.
 const OTHER_TOKENS: u32 = 256;
 
@@ -40,6 +44,9 @@ pub struct Budget {
     pub suffix_tokens_max: u32,
     /// Tokens of other files, at most; zero shows none.
     pub context_tokens_max: u32,
+    /// Tokens around the cursor, a third of them after it, that are enough at a place that the model has not read:
+    /// nothing can be suggested there before they are.
+    pub first_tokens_max: u32,
 }
 
 impl Default for Budget {
@@ -48,6 +55,7 @@ impl Default for Budget {
             prefix_tokens_max: PREFIX_TOKENS_MAX,
             suffix_tokens_max: SUFFIX_TOKENS_MAX,
             context_tokens_max: CONTEXT_TOKENS_MAX,
+            first_tokens_max: FIRST_TOKENS_MAX,
         }
     }
 }
@@ -69,6 +77,16 @@ impl Budget {
             context_tokens_max: usual
                 .context_tokens_max
                 .min(room - suffix_tokens_max - prefix_tokens_max),
+            ..usual
+        }
+    }
+
+    /// The same for who shall not wait: after the cursor only as much as is read first.
+    #[must_use]
+    pub fn near(self) -> Self {
+        Self {
+            suffix_tokens_max: self.suffix_tokens_max.min(self.first_tokens_max / 3),
+            ..self
         }
     }
 
@@ -79,6 +97,12 @@ impl Budget {
 
     pub(crate) fn prefix_bytes_max(self) -> usize {
         Self::bytes(self.prefix_tokens_max)
+    }
+
+    /// Bytes before the cursor that are read first at a new place.
+    pub(crate) fn first_bytes(self) -> usize {
+        let tokens = self.first_tokens_max - self.first_tokens_max / 3;
+        Self::bytes(tokens.min(self.prefix_tokens_max))
     }
 
     fn context_bytes_max(self) -> usize {

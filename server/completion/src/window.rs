@@ -8,12 +8,8 @@ use std::ops::Range;
 
 use crate::gather::Budget;
 
-/// Tokens before the cursor at a place that the model was not shown yet: some twenty-five lines, which on two
-/// cores take a model of half a billion parameters about a second.
-const FIRST_TOKENS_MAX: u32 = 256;
-
-/// A window that begins so near before the cursor is not kept.
-const KEPT_TOKENS_MIN: u32 = 64;
+/// A window is not kept if of what is read first at a new place no more than this part is before the cursor.
+const KEPT_PART_MIN: usize = 4;
 
 /// Where the text before the cursor shall begin in the next prompt, in bytes of `text`; it is the start of a line
 /// unless lines are very long.
@@ -27,7 +23,7 @@ pub fn window_start(
     budget: &Budget,
 ) -> usize {
     let bytes_max = budget.prefix_bytes_max();
-    let first = Budget::bytes(FIRST_TOKENS_MAX).min(bytes_max);
+    let first = budget.first_bytes();
     let end = (cursor + budget.suffix_bytes_max()).min(text.len_bytes());
     if let Some(seen) = seen
         && let Some(before) = cursor.checked_sub(seen.start)
@@ -37,7 +33,7 @@ pub fn window_start(
         if before > bytes_max {
             return line_within(text, cursor, bytes_max / 4 * 3);
         }
-        if seen.start == 0 || before >= Budget::bytes(KEPT_TOKENS_MIN) {
+        if seen.start == 0 || before >= first / KEPT_PART_MIN {
             return seen.start;
         }
     }
@@ -92,17 +88,17 @@ mod tests {
         let budget = Budget::default();
         let cases = [
             // Nothing was seen: the first window, or the document from its start.
-            (5000, None, 4240),
-            (700, None, 0),
+            (5000, None, 4490),
+            (500, None, 0),
             // The cursor is within, or a little beyond.
             (5000, Some(3000..5500), 3000),
             (4000, Some(3000..5500), 3000),
-            (5700, Some(4000..5500), 4000),
+            (5600, Some(4000..5500), 4000),
             (100, Some(0..5500), 0),
             // Too near to the window's start, before it, or far beyond it.
-            (3100, Some(3000..5500), 2340),
-            (2000, Some(3000..5500), 1240),
-            (9000, Some(3000..5500), 8240),
+            (3100, Some(3000..5500), 2590),
+            (2000, Some(3000..5500), 1490),
+            (9000, Some(3000..5500), 8490),
             // Typed to its end: it slides by a quarter.
             (5400, Some(3000..5800), 3680),
         ];

@@ -134,6 +134,7 @@ fn window(text: &str, offset_bytes: usize) -> (String, String) {
             prefix_tokens_max: 200,
             suffix_tokens_max: 50,
             context_tokens_max: 0,
+            ..Budget::default()
         },
     );
     (context.prefix, context.suffix)

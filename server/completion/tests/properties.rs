@@ -159,7 +159,7 @@ proptest! {
         let rope = Rope::from_str(&text);
         let document = Document { text: &rope, path: "a", language: "rust", workspace: "w" };
         let offset_bytes = place(&text, share);
-        let context = gather(&document, offset_bytes, None, &Surroundings::default(), &Budget { prefix_tokens_max: 4, suffix_tokens_max: 3, context_tokens_max: 0 });
+        let context = gather(&document, offset_bytes, None, &Surroundings::default(), &Budget { prefix_tokens_max: 4, suffix_tokens_max: 3, context_tokens_max: 0, ..Budget::default() });
         prop_assert!(context.prefix.len() <= 12 && context.suffix.len() <= 9);
         let plain = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
         prop_assert!(plain(&text[..offset_bytes]).ends_with(&context.prefix));

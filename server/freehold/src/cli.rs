@@ -404,6 +404,9 @@ pub struct ReplayArguments {
     /// Play so many traces, spread over the languages; else all
     #[arg(long, value_name = "COUNT")]
     pub traces: Option<usize>,
+    /// Leave out the first so many of these: those that something was tuned on
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub skip: usize,
     /// Installed model; else the chosen one
     #[arg(long)]
     pub model: Option<String>,

@@ -32,7 +32,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            block_tokens_min: 16,
+            block_tokens_min: 8,
             blocks_max: 4,
             overlap_max: 64,
             gap_max: 64,

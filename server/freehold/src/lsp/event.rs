@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use completion::{Features, Gate, Surroundings, Trigger};
-use engine::{Engine, Failure};
+use engine::{Engine, Failure, Usage};
 use serde_json::Value;
 use text::{Change, Document, Encoding, Position, Range};
 use tokio::sync::{mpsc, oneshot};
@@ -165,8 +165,8 @@ pub struct Item {
 pub enum Outcome {
     /// A text worth offering, and what is known of it besides.
     Suggestion(completion::Suggestion, Option<Features>),
-    /// A prompt is in the engine's cache, as was wanted.
-    Warmed,
+    /// A prompt is in the engine's cache, as was wanted; what that took.
+    Warmed(Usage),
     /// The engine answered, and nothing of it is worth offering.
     Nothing,
     /// This is no place for a suggestion; the engine was not asked.
@@ -252,6 +252,10 @@ pub struct Job {
     pub trigger: Trigger,
     /// What is highlighted in the editor's own popup.
     pub selected: Option<completion::Selected>,
+    /// Tokens that are read first at a new place, where that is known.
+    pub first_tokens_max: Option<u32>,
+    /// Whether only so much is shown after the cursor, too.
+    pub near: bool,
     /// What the model is shown besides.
     pub surroundings: Surroundings,
     /// What the user has set, and what was learnt.

@@ -1,5 +1,6 @@
 //! One request to the engine, and who it is for.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use completion::{Selected, Suggestion};
@@ -37,8 +38,8 @@ pub struct Generation {
     pub around: Around,
     /// Where the cursor was, in bytes.
     pub offset: usize,
-    /// Where the text before the cursor begins that the model is shown, in bytes.
-    pub window_start: usize,
+    /// What the model is shown of the document, in bytes.
+    pub window: Range<usize>,
     /// What was selected in the popup.
     pub selected: Option<Selected>,
     /// What has come so far.
@@ -53,8 +54,8 @@ pub struct Generation {
     pub shown: bool,
     /// When the engine was asked.
     pub started: Duration,
-    /// Whether anything has come yet.
-    pub has_begun: bool,
+    /// When something came last.
+    pub last_piece: Option<Duration>,
 }
 
 impl Generation {

@@ -27,6 +27,7 @@ mod options;
 mod pacing;
 mod program;
 pub mod prompt_view;
+mod reading_speed;
 mod review;
 mod review_handlers;
 mod review_hands;

@@ -18,14 +18,17 @@ const GAP_AT_FIRST: Duration = Duration::from_millis(180);
 /// The wait, from the last key: so short that nobody notices …
 const WAIT_MIN: Duration = Duration::from_millis(25);
 
-/// … and no longer than what still feels immediate once the model's own time is added.
-const WAIT_MAX: Duration = Duration::from_millis(100);
+/// … and no longer than this: whoever strikes keys so slowly rests after each.
+const WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// An editor that asks by itself does so within this time after a key.
 const ASKED_WITHIN: Duration = Duration::from_millis(150);
 
 /// Answers by which the engine is judged.
 const ANSWERS: usize = 5;
+
+/// Pieces that most answers have besides the first, before the model becomes unsure or the line ends.
+const PIECES_FURTHER: u32 = 3;
 
 /// Rejections in a row that are nothing unusual.
 const REJECTIONS_USUAL: u32 = 2;
@@ -43,6 +46,8 @@ pub struct Pacing {
     gap: Duration,
     /// From a request to its first text, the last few.
     answers: [Option<Duration>; ANSWERS],
+    /// From one piece of text to the next.
+    piece: Duration,
     /// When the editor asked last by itself.
     asked: Option<Duration>,
     /// Whether it does that soon after every key.
@@ -55,6 +60,7 @@ impl Default for Pacing {
             last_key: None,
             gap: GAP_AT_FIRST,
             answers: [None; ANSWERS],
+            piece: Duration::ZERO,
             asked: None,
             is_asked_after_keys: false,
         }
@@ -102,6 +108,11 @@ impl Pacing {
         self.answers[0] = Some(time);
     }
 
+    /// The engine gave a further piece of text so long after the one before.
+    pub fn went_on(&mut self, time: Duration) {
+        self.piece = (self.piece * 3 + time) / 4;
+    }
+
     /// Whether the engine usually answers before the next key, as far as is known.
     fn is_in_time(&self) -> bool {
         // The median: what must be read anew after a jump takes long, and says nothing of the next key.
@@ -109,7 +120,7 @@ impl Pacing {
         known.sort();
         known
             .get(known.len() / 2)
-            .is_some_and(|answer| *answer < self.gap)
+            .is_some_and(|answer| *answer + self.piece * PIECES_FURTHER < self.gap)
     }
 
     /// Whether a request need not wait for more keys, after so many rejections in a row.
@@ -164,11 +175,12 @@ mod tests {
         let usual: Vec<u64> = (0..30).map(|key| key * 140).collect();
         let slow: Vec<u64> = (0..30).map(|key| key * 400).collect();
         assert_eq!(pause_after(&[]), Duration::ZERO);
-        assert_eq!(pause_after(&[1000]), MS(80));
+        assert_eq!(pause_after(&[1000]), MS(205));
         let after_fast = pause_after(&fast);
         assert!((MS(55)..MS(57)).contains(&after_fast), "{after_fast:?}");
-        assert_eq!(pause_after(&usual), MS(80));
-        assert_eq!(pause_after(&slow), MS(80));
+        let after_usual = pause_after(&usual);
+        assert!((MS(155)..MS(157)).contains(&after_usual), "{after_usual:?}");
+        assert_eq!(pause_after(&slow), MS(230));
     }
 
     #[test]
@@ -194,12 +206,18 @@ mod tests {
         for key in 0..30 {
             pacing.typed(MS(key * 200));
         }
+        let pause = |pacing: &Pacing| pacing.pause(MS(29 * 200 + 20), 0);
         pacing.answered(MS(400));
-        assert_eq!(pacing.pause(MS(29 * 200 + 20), 0), MS(80));
+        assert!((MS(225)..=MS(230)).contains(&pause(&pacing)));
         for _ in 0..20 {
             pacing.answered(MS(90));
         }
-        assert_eq!(pacing.pause(MS(29 * 200 + 20), 0), MS(5));
+        assert_eq!(pause(&pacing), MS(5));
+        // The first piece comes in time, the whole answer would not.
+        for _ in 0..20 {
+            pacing.went_on(MS(45));
+        }
+        assert!((MS(225)..=MS(230)).contains(&pause(&pacing)));
     }
 
     #[test]
@@ -207,6 +225,6 @@ mod tests {
         let mut pacing = Pacing::default();
         pacing.typed(MS(0));
         let waits: Vec<_> = [0, 2, 3, 4, 100].map(|count| pacing.pause(MS(0), count)).into();
-        assert_eq!(waits, [MS(100), MS(100), MS(175), MS(250), MS(400)]);
+        assert_eq!(waits, [MS(225), MS(225), MS(300), MS(375), MS(525)]);
     }
 }

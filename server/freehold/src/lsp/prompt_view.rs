@@ -20,7 +20,9 @@ pub fn show(job: &Job) -> Result<String, String> {
         Outcome::Silent => "this is no place for a suggestion".to_owned(),
         Outcome::CannotInfill => "the model was not taught to fill in code; choose another model".to_owned(),
         Outcome::Failed(failure) => failure.to_string(),
-        Outcome::Suggestion(..) | Outcome::Nothing | Outcome::Warmed => "there is nothing to show".to_owned(),
+        Outcome::Suggestion(..) | Outcome::Nothing | Outcome::Warmed(_) => {
+            "there is nothing to show".to_owned()
+        }
     })?;
     let mut text = format!(
         "# Prompt for {} at {}\n\n",

@@ -27,11 +27,10 @@ impl Seen {
         }
     }
 
-    /// Whether a prompt that begins at `start`, for a cursor at `offset`, serves one at `cursor` too.
+    /// Whether a prompt that shows the bytes in `window` serves a cursor at `cursor` too.
     #[must_use]
-    pub fn serves(text: &Rope, start: usize, offset: usize, cursor: usize, budget: &Budget) -> bool {
-        let read = start..offset + budget.suffix_bytes_max();
-        window_start(text, cursor, Some(&read), budget) == start
+    pub fn serves(text: &Rope, window: &Range<usize>, cursor: usize, budget: &Budget) -> bool {
+        window_start(text, cursor, Some(window), budget) == window.start
     }
 
     /// Where a prompt for `cursor` begins that shows as much as possible, and all that the last one did.
@@ -41,12 +40,11 @@ impl Seen {
         kept.min(wide_window_start(text, cursor, budget))
     }
 
-    /// The model is shown the text from `start` on, for a suggestion at `cursor`.
-    pub fn show(&mut self, start: usize, cursor: usize, budget: &Budget) {
-        let end = cursor + budget.suffix_bytes_max();
+    /// The model is shown the bytes in `window`.
+    pub fn show(&mut self, window: Range<usize>) {
         self.0 = Some(match &self.0 {
-            Some(seen) if seen.start == start => start..end.max(seen.end),
-            _ => start..end,
+            Some(seen) if seen.start == window.start => window.start..window.end.max(seen.end),
+            _ => window,
         });
     }
 

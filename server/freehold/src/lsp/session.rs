@@ -27,6 +27,7 @@ use super::generation::{Generation, GenerationId};
 use super::known::Known;
 use super::options::Options;
 use super::pacing::Pacing;
+use super::reading_speed::ReadingSpeed;
 use super::review::{ReviewEffect, Reviews, edit_of};
 use super::seen::Seen;
 use super::source::Source;
@@ -55,6 +56,7 @@ pub struct Session {
     generations_begun: GenerationId,
     source: Source,
     pacing: Pacing,
+    reading_speed: ReadingSpeed,
     shown: Option<Shown>,
     /// Suggestions that something else was typed for, maybe by a slip.
     doubtful: Vec<Shown>,
@@ -115,6 +117,7 @@ impl Session {
             generations_begun: 0,
             source: Source::Unsought,
             pacing: Pacing::default(),
+            reading_speed: ReadingSpeed::default(),
             shown: None,
             doubtful: Vec::new(),
             rejections: Rejections::default(),
@@ -434,9 +437,13 @@ impl OpenDocument {
 }
 
 /// Where the cursor may be after `text` was inserted at `start`, the likeliest place first: at its end, or
-/// before what the editor has closed by itself.
+/// before what the editor has closed by itself. A single character is a key: what an editor closes comes with what
+/// opens it.
 fn cursors_after(start: usize, text: &str) -> Vec<usize> {
     const CURSORS_MAX: usize = 24;
+    if text.chars().count() == 1 {
+        return vec![start + text.len()];
+    }
     std::iter::once(text.len())
         .chain(text.char_indices().rev().map(|(at, _)| at))
         .take(CURSORS_MAX)

@@ -86,7 +86,7 @@ impl Found {
     #[must_use]
     pub fn judge(&mut self, outcome: &Outcome) -> bool {
         self.complaint = match outcome {
-            Outcome::Suggestion(..) | Outcome::Nothing | Outcome::Warmed => None,
+            Outcome::Suggestion(..) | Outcome::Nothing | Outcome::Warmed(_) => None,
             // The engine was not asked, so this says nothing of it.
             Outcome::Silent => return false,
             Outcome::CannotInfill => {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use completion::{
     Asking, Budget, Context, Decision, Document, Finisher, Progress, Shape, Suggestion, Trigger,
 };
-use engine::{Description, Engine, Event as EngineEvent, Failure, Lane, Request, Reuse, State, StopReason};
+use engine::{
+    Description, Engine, Event as EngineEvent, Failure, Lane, Request, Reuse, State, StopReason, Usage,
+};
 use tokio::sync::mpsc;
 
 use super::event::{Configuration, Event, Events, Job, Outcome};
@@ -56,6 +58,7 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
             let _stopped = sender.send(event);
         }),
     );
+    let mut usage = Usage::default();
     while let Some(event) = tokens.recv().await {
         match event {
             EngineEvent::Token {
@@ -76,7 +79,8 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
                     lines,
                 });
             }
-            EngineEvent::Done { reason, .. } => {
+            EngineEvent::Done { reason, usage: used } => {
+                usage = used;
                 if reason == StopReason::Length {
                     finisher.length_reached();
                 }
@@ -87,7 +91,7 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
     }
     drop(ticket);
     if matches!(purpose, Purpose::Read | Purpose::Warm) {
-        return Outcome::Warmed;
+        return Outcome::Warmed(usage);
     }
     match finisher.finish_scored(trigger) {
         Some((suggestion, features)) if configuration.gate.shows(&features) => {
@@ -149,7 +153,12 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
             State::Loading { .. } | State::Ready => Outcome::CannotInfill,
         });
     };
-    let budget = budget(description.context_tokens, settings.prompt_tokens_max);
+    let budget = budget(
+        description.context_tokens,
+        settings.prompt_tokens_max,
+        job.first_tokens_max,
+    );
+    let budget = if job.near { budget.near() } else { budget };
     let context = completion::gather(&document, job.offset, selected, &job.surroundings, &budget);
     let asking = Asking {
         reuse: match job.purpose {
@@ -180,9 +189,10 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
     })
 }
 
-/// What fits a context of `context_tokens`, and what the user allows.
+/// What fits a context of `context_tokens`, and what the user allows; `first_tokens_max` is what can be read first at a
+/// new place, where that is known.
 #[must_use]
-pub fn budget(context_tokens: u32, prompt_tokens_max: u32) -> Budget {
+pub fn budget(context_tokens: u32, prompt_tokens_max: u32, first_tokens_max: Option<u32>) -> Budget {
     let fitting = Budget::for_context(context_tokens);
     let suffix_tokens_max = fitting.suffix_tokens_max.min(prompt_tokens_max / 4);
     Budget {
@@ -190,6 +200,7 @@ pub fn budget(context_tokens: u32, prompt_tokens_max: u32) -> Budget {
             .prefix_tokens_max
             .min(prompt_tokens_max - suffix_tokens_max),
         suffix_tokens_max,
+        first_tokens_max: first_tokens_max.unwrap_or(fitting.first_tokens_max),
         ..fitting
     }
 }

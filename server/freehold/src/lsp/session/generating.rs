@@ -137,7 +137,9 @@ impl Session {
             Arc::clone(&document.workspace),
         );
         let selected = wanted.selected.clone();
-        let budget = self.budget();
+        // Who asks by hand can wait for all that follows the cursor to be read.
+        let near = wanted.window == Window::Near && wanted.trigger == Trigger::Automatic;
+        let budget = if near { self.near_budget() } else { self.budget() };
         let window_start = match wanted.window {
             Window::Near => document.seen.start_for(&wanted.text, wanted.offset, &budget),
             Window::Wide => document
@@ -158,6 +160,8 @@ impl Session {
             offset: wanted.offset,
             trigger: wanted.trigger,
             selected: wanted.selected,
+            first_tokens_max: self.reading_speed.first_tokens_max(),
+            near,
             surroundings: self.surroundings(&wanted.uri, Some(window_start)),
             configuration: Arc::clone(&self.configuration),
         })));
@@ -168,14 +172,14 @@ impl Session {
             stream: Stream::new(&wanted.around),
             around: wanted.around,
             offset: wanted.offset,
-            window_start,
+            window: window_start..wanted.offset + budget.suffix_bytes_max(),
             selected,
             lines: None,
             questions: Vec::new(),
             grace_until: None,
             shown: false,
             started: now,
-            has_begun: false,
+            last_piece: None,
         };
         if wanted.purpose == Purpose::Ask {
             self.plan_freshening(&generation.uri);
@@ -191,16 +195,22 @@ impl Session {
             Source::Found(found) => found.engine.description().context_tokens,
             Source::Unsought | Source::Sought | Source::Missing(..) => 0,
         };
-        budget(context_tokens, self.configuration.completion.prompt_tokens_max)
+        budget(
+            context_tokens,
+            self.configuration.completion.prompt_tokens_max,
+            self.reading_speed.first_tokens_max(),
+        )
+    }
+
+    /// The same for what nobody asked for: no more after the cursor than is quickly read.
+    pub(super) fn near_budget(&self) -> Budget {
+        self.budget().near()
     }
 
     /// Remembers what the model was shown for `generation`.
     pub(super) fn show_window(&mut self, generation: &Generation) {
-        let budget = self.budget();
         if let Some(document) = self.documents.get_mut(&generation.uri) {
-            document
-                .seen
-                .show(generation.window_start, generation.offset, &budget);
+            document.seen.show(generation.window.clone());
         }
     }
 
@@ -252,9 +262,10 @@ impl Session {
             return;
         };
         generation.stream.push(piece);
-        if !generation.has_begun && !piece.is_empty() {
-            generation.has_begun = true;
-            if generation.purpose == Purpose::Ask && generation.rank == 0 {
+        if !piece.is_empty() {
+            if let Some(before) = generation.last_piece.replace(now) {
+                self.pacing.went_on(now.saturating_sub(before));
+            } else if generation.purpose == Purpose::Ask && generation.rank == 0 {
                 self.pacing.answered(now.saturating_sub(generation.started));
             }
         }
@@ -366,6 +377,13 @@ impl Session {
         {
             effects.push(Effect::Watch(Arc::clone(&found.engine)));
         }
+        // A first piece that ends it at once is not told by itself.
+        if let Some(generation) = self.generations.get(&id)
+            && matches!(outcome, Outcome::Suggestion(..) | Outcome::Nothing)
+            && (generation.purpose, generation.rank, generation.last_piece) == (Purpose::Ask, 0, None)
+        {
+            self.pacing.answered(now.saturating_sub(generation.started));
+        }
         let again = match outcome {
             // Half a statement was looked at where it was asked for; with more typed it may break the file.
             Outcome::Suggestion(_, Some(features)) if features.cut && self.is_behind(id) => true,
@@ -382,7 +400,8 @@ impl Session {
                     .map(|generation| (generation.uri.clone(), generation.offset));
                 true
             }
-            Outcome::Warmed => {
+            Outcome::Warmed(usage) => {
+                self.reading_speed.record(&usage);
                 if let Some(generation) = self.generations.remove(&id) {
                     self.read_to_end(generation, now, effects);
                 }

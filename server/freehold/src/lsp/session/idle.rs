@@ -13,8 +13,9 @@ use crate::lsp::generation::Purpose;
 use crate::lsp::known::Hit;
 use crate::lsp::source::Source;
 
-/// Who looks at a suggestion for so long may take it; while typing goes on, nothing is fetched ahead.
-const PREFETCH_AFTER: Duration = Duration::from_millis(250);
+/// Who looks at a suggestion for so long is about to take it more often than not; what comes after it takes as long to
+/// make as it takes to read this one.
+const PREFETCH_AFTER: Duration = Duration::from_millis(50);
 
 /// Who has not typed for so long is thinking: the prompt can be made exact, and show more of what stands before.
 const FRESHEN_AFTER: Duration = Duration::from_secs(3);
@@ -179,7 +180,12 @@ impl Session {
         let decision = completion::decide(&document, offset, Trigger::Automatic, None);
         let around = Around::of(&text, offset, None);
         let known = self.known(&prefetch.uri, &around, now);
-        if matches!(decision, Decision::Silent(_)) || !known.ranks.is_empty() {
+        // Who types along is shown the same again, with the same place after it.
+        let is_under_way = self
+            .generations
+            .values()
+            .any(|generation| generation.uri == prefetch.uri && generation.agrees(&around));
+        if matches!(decision, Decision::Silent(_)) || !known.ranks.is_empty() || is_under_way {
             return;
         }
         let wanted = Wanted::unasked(&prefetch.uri, Purpose::Prefetch, text, offset, Window::Near);

@@ -47,7 +47,7 @@ impl Session {
 
     /// Whether much of what the next prompt for `offset` of the document `uri` shows is new to the model.
     pub(super) fn is_unread(&self, uri: &str, offset: usize) -> bool {
-        let budget = self.budget();
+        let budget = self.near_budget();
         self.documents.get(uri).is_some_and(|open| {
             open.seen.unread_bytes(open.document.text(), offset, &budget) > UNREAD_BYTES_MAX
         })
@@ -56,12 +56,12 @@ impl Session {
     /// What reads the place `offset` of the document `uri` now.
     pub(super) fn reading(&self, uri: &str, offset: usize) -> Option<GenerationId> {
         let text = self.documents.get(uri)?.document.text();
-        let budget = self.budget();
+        let budget = self.near_budget();
         let mut running = self.generations.iter();
         let reading = running.find(|(_, generation)| {
             generation.purpose == Purpose::Read
                 && generation.uri == uri
-                && Seen::serves(text, generation.window_start, generation.offset, offset, &budget)
+                && Seen::serves(text, &generation.window, offset, &budget)
         });
         reading.map(|(id, _)| *id)
     }
@@ -69,7 +69,7 @@ impl Session {
     /// What stands around the place of `generation` was read; whoever waited for that sets out.
     pub(super) fn read_to_end(&mut self, generation: Generation, now: Duration, effects: &mut Vec<Effect>) {
         self.show_window(&generation);
-        let budget = self.budget();
+        let budget = self.near_budget();
         for question in generation.questions {
             let Some((uri, offset)) = self
                 .open
@@ -80,7 +80,7 @@ impl Session {
             };
             if let Some(document) = self.documents.get_mut(&uri) {
                 let start = document.seen.start_for(document.document.text(), offset, &budget);
-                document.seen.show(start, offset, &budget);
+                document.seen.show(start..offset + budget.suffix_bytes_max());
             }
             self.open
                 .entry(question)

@@ -49,7 +49,11 @@ use trace::Trace;
 pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<String> {
     let host: Arc<dyn Host> = Arc::new(RealHost::new());
     let paths = Paths::find(host.as_ref())?;
-    let traces = spread(load(host.as_ref(), &arguments.folder)?, arguments.traces);
+    let traces = spread(
+        load(host.as_ref(), &arguments.folder)?,
+        arguments.skip,
+        arguments.traces,
+    );
     ensure!(
         !traces.is_empty(),
         "there is no trace in `{}`",
@@ -133,8 +137,9 @@ pub fn load(host: &dyn Host, folder: &Path) -> anyhow::Result<Vec<Trace>> {
     names.into_iter().map(read).collect()
 }
 
-/// `count` of `traces`, or all, such that each language has its part: by turns through the languages.
-fn spread(traces: Vec<Trace>, count: Option<usize>) -> Vec<Trace> {
+/// `count` of `traces`, or all, behind the first `skip`, such that each language has its part: by turns through the
+/// languages.
+fn spread(traces: Vec<Trace>, skip: usize, count: Option<usize>) -> Vec<Trace> {
     let mut places: Vec<(usize, Trace)> = Vec::new();
     for trace in traces {
         let before = places
@@ -146,7 +151,7 @@ fn spread(traces: Vec<Trace>, count: Option<usize>) -> Vec<Trace> {
     // A stable order: the traces of a language keep theirs.
     places.sort_by_key(|(place, _)| *place);
     let traces = places.into_iter().map(|(_, trace)| trace);
-    traces.take(count.unwrap_or(usize::MAX)).collect()
+    traces.skip(skip).take(count.unwrap_or(usize::MAX)).collect()
 }
 
 /// The name and the file of the model that both sides use; nothing if a script answers and nobody else.
@@ -318,11 +323,12 @@ mod tests {
             trace("go1", "go"),
             trace("py1", "python"),
         ];
-        let names = |count| -> Vec<String> {
-            let few = spread(traces.clone(), count);
+        let names = |skip, count| -> Vec<String> {
+            let few = spread(traces.clone(), skip, count);
             few.into_iter().map(|trace| trace.name).collect()
         };
-        assert_eq!(names(Some(3)), ["c1", "go1", "py1"]);
-        assert_eq!(names(None), ["c1", "go1", "py1", "c2"]);
+        assert_eq!(names(0, Some(3)), ["c1", "go1", "py1"]);
+        assert_eq!(names(1, Some(2)), ["go1", "py1"]);
+        assert_eq!(names(0, None), ["c1", "go1", "py1", "c2"]);
     }
 }
