@@ -437,11 +437,14 @@ impl OpenDocument {
 }
 
 /// Where the cursor may be after `text` was inserted at `start`, the likeliest place first: at its end, or
-/// before what the editor has closed by itself. A single character is a key: what an editor closes comes with what
-/// opens it.
+/// before what the editor has closed by itself. A single character is a key, and so is a line break with the
+/// indentation behind it: what an editor closes comes with what opens it.
 fn cursors_after(start: usize, text: &str) -> Vec<usize> {
     const CURSORS_MAX: usize = 24;
-    if text.chars().count() == 1 {
+    let indentation = text.trim_start_matches('\r').strip_prefix('\n');
+    let breaks =
+        indentation.is_some_and(|rest| rest.chars().all(|character| matches!(character, ' ' | '\t')));
+    if breaks || text.chars().count() == 1 {
         return vec![start + text.len()];
     }
     std::iter::once(text.len())

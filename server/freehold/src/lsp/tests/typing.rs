@@ -217,7 +217,7 @@ async fn a_key_that_disagrees_stops_what_is_on_its_way_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_blank_or_a_closing_bracket_is_a_key_too_and_stops_it_without_delay() {
-    for key in [" ", ")", "}", "'"] {
+    for key in [" ", ")", "}", "'", "\n        "] {
         let mut user = Typist::new(DOCUMENT, holding(&["a", " + b;"], 0), plain()).await;
         let first = user.send_question().await;
         user.desk.until_open_requests(1).await;
