@@ -200,6 +200,11 @@ impl Hunk {
         Digest::of_fields(&[self.base.as_bytes(), self.proposed.as_bytes()])
     }
 
+    /// Whether it brings a last line that has no end: nothing can stand behind it.
+    pub(crate) fn ends_file(&self) -> bool {
+        !self.proposed.is_empty() && !self.proposed.ends_with('\n')
+    }
+
     /// Stands for all that a decision on this hunk depends on: what stands there and what would come.
     #[must_use]
     pub fn digest(&self, live: &str) -> Digest {
@@ -234,6 +239,19 @@ impl Hunk {
         self.first_proposed.get_or_insert(before);
         // The new text is for all that the hunk covers by now.
         self.grown = (0, 0);
+    }
+
+    /// Gives the last line that it brings an end, if it has none.
+    pub(crate) fn end_line(&mut self, line_end: &str) {
+        if !self.ends_file() {
+            return;
+        }
+        // What it has grown by stands in both texts.
+        if self.grown.1 > 0 {
+            self.base.push_str(line_end);
+            self.grown.1 += line_end.len();
+        }
+        self.proposed.push_str(line_end);
     }
 
     /// Takes the name of a hunk that proposed something else in the same place.

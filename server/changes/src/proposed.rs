@@ -63,7 +63,19 @@ impl TextReview {
         let hunks = hunks_between(&self.live, &onto.preview());
         let earlier = std::mem::replace(&mut self.hunks, hunks);
         self.take_over(earlier);
+        self.end_lines();
         Ok(())
+    }
+
+    /// Lets the texts of hunks that wait beside the proposal end with a line end, where they were for the end of
+    /// the file and others are to come behind them now.
+    fn end_lines(&mut self) {
+        let line_end = if self.live.contains("\r\n") { "\r\n" } else { "\n" };
+        for index in 1..self.hunks.len() {
+            if self.is_left_out(&self.hunks[index - 1]) {
+                self.hunks[index - 1].end_line(line_end);
+            }
+        }
     }
 
     /// Keeps the names and decisions of `earlier` hunks for those that stand in their places now.
@@ -202,5 +214,24 @@ mod tests {
         // Who has read the line as it was wants it gone.
         let proposed = review.propose(&waiting, "\nc\n", ChangeId(2), &mut next_id);
         assert_eq!(proposed, Err(Stale));
+    }
+
+    #[test]
+    fn a_conflict_about_the_last_line_is_not_joined_to_lines_proposed_behind_it() {
+        let mut last = 0;
+        let mut next_id = || {
+            last += 1;
+            HunkId(last)
+        };
+        let mut review = TextReview::new("a\nb");
+        let proposed = review.propose("a\nb", "a\nB", ChangeId(1), &mut next_id);
+        assert_eq!(proposed, Ok(()));
+        review.set_text("a\nx\n");
+        let proposed = review.propose("a\nx\n", "a\nx\nc\n", ChangeId(2), &mut next_id);
+        assert_eq!(proposed, Ok(()));
+        review.decide(HunkId(1), Decision::Keep);
+        assert_eq!(review.preview(), "a\nB\nc\n");
+        review.carry_out(&[HunkId(1)]);
+        assert_eq!(review.preview(), "a\nB\nc\n");
     }
 }

@@ -270,8 +270,9 @@ impl TextReview {
             };
         }
         if from == end {
+            // What is put behind a last line is in the place of one that has no end.
             let line_ended = start == end || self.live.as_bytes()[end - 1] == b'\n';
-            return if line_ended {
+            return if line_ended && !hunk.ends_file() {
                 Relation::Stays
             } else {
                 Relation::Touched
@@ -303,5 +304,29 @@ impl TextReview {
         } else {
             Relation::Stays
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hunk::ChangeId;
+
+    #[test]
+    fn what_is_typed_behind_a_last_line_that_is_to_lose_its_end_is_in_its_place() {
+        let mut last = 0;
+        let mut next_id = || {
+            last += 1;
+            HunkId(last)
+        };
+        let mut review = TextReview::new("a\nb\n");
+        let proposed = review.propose("a\nb\n", "a\nB", ChangeId(1), &mut next_id);
+        assert_eq!(proposed, Ok(()));
+        let waiting = review.clone();
+        review.set_text("a\nb\nc\n");
+        assert_eq!(review.hunks()[0].status(review.live()), Status::Conflict);
+        assert_eq!(review.hunks()[0].mine(review.live()), "b\nc\n");
+        review.set_text("a\nb\n");
+        assert_eq!(review, waiting);
     }
 }

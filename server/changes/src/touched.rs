@@ -231,6 +231,7 @@ fn trim(hunk: &mut Hunk, live: &str) {
     if let Some(behind) = mine.strip_prefix(hunk.base.as_str())
         && starts_line
         && hunk.base.ends_with('\n')
+        && !hunk.ends_file()
     {
         hunk.range.end -= behind.len();
         return shrink(hunk);
@@ -238,6 +239,7 @@ fn trim(hunk: &mut Hunk, live: &str) {
     // What it has grown by was never its own.
     let (before, behind) = hunk.grown;
     let own = &hunk.base[before..hunk.base.len() - behind];
+    let ends_file = behind == 0 && hunk.ends_file();
     let whole_lines = |&(at, _): &(usize, &str)| {
         let starts = if at == 0 {
             starts_line
@@ -245,7 +247,7 @@ fn trim(hunk: &mut Hunk, live: &str) {
             mine[..at].ends_with('\n')
         };
         let end = hunk.range.start + at + own.len();
-        starts && (own.ends_with('\n') || end == live.len())
+        starts && (end == live.len() || own.ends_with('\n') && !ends_file)
     };
     let mut found = mine.match_indices(own).filter(whole_lines).map(|(at, _)| at);
     if let (false, Some(at), None) = (own.is_empty(), found.next(), found.next()) {

@@ -61,9 +61,7 @@ fn nobody_loses_a_character() {
     let mut counts = Counts::default();
     let mut failures = Vec::new();
     thread::scope(|scope| {
-        let player = |core: usize| {
-            scope.spawn(move || play_all(first + core as u64..first + cases, cores))
-        };
+        let player = |core: usize| scope.spawn(move || play_all(first + core as u64..first + cases, cores));
         let players: Vec<_> = (0..cores).map(player).collect();
         for player in players {
             let (played, failed) = player.join().expect("a player catches what its cases do");
@@ -72,5 +70,10 @@ fn nobody_loses_a_character() {
         }
     });
     println!("{cases} interleavings of {STEPS} steps: {counts}");
-    assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
