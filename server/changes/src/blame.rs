@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::differences::differences;
 use crate::hunk::HunkId;
 use crate::journal::{About, FileStep, Step, StepId};
-use crate::lines::differences;
 use crate::store::StoreError;
 use crate::undo::TakeBackError;
 use crate::{ChangeInfo, Content, Plan, Review, WorkspacePath, Writer};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::hunk::{ChangeId, Decision, Hunk, HunkId, Status};
 use crate::operation::{Operation, OperationKind, Standing};
-use crate::text_review::{EditError, Stale, TextReview};
+use crate::proposed::Stale;
+use crate::text_review::{EditError, TextReview};
 use crate::{Content, Digest, Edit, EncodeError, Format, WorkspacePath};
 
 /// Who says what a file holds.

@@ -84,6 +84,8 @@ pub struct Hunk {
     pub(crate) decision: Decision,
     /// The live text that the decision was made on, and what the hunk had grown by.
     pub(crate) decided_on: (String, (usize, usize)),
+    /// The digest of its own texts then; nothing if none was noted.
+    pub(crate) decided_about: Option<Digest>,
 }
 
 impl Hunk {
@@ -98,6 +100,7 @@ impl Hunk {
             first_proposed: None,
             decision: Decision::Undecided,
             decided_on: (String::new(), (0, 0)),
+            decided_about: None,
         }
     }
 
@@ -181,7 +184,25 @@ impl Hunk {
     }
 
     fn holds_on(&self, live: &str) -> bool {
-        self.decided_on.0 == self.mine(live) && self.decided_on.1 == self.grown
+        self.decided_on.0 == self.mine(live) && self.has_decided_texts()
+    }
+
+    /// Whether the hunk has the texts that were decided about: it may have grown since, or have taken back
+    /// what it had grown by and grown by as much of something else.
+    fn has_decided_texts(&self) -> bool {
+        self.decided_on.1 == self.grown
+            && self
+                .decided_about
+                .is_none_or(|texts| texts == self.texts_digest())
+    }
+
+    fn texts_digest(&self) -> Digest {
+        Digest::of_fields(&[self.base.as_bytes(), self.proposed.as_bytes()])
+    }
+
+    /// Whether it brings a last line that has no end: nothing can stand behind it.
+    pub(crate) fn ends_file(&self) -> bool {
+        !self.proposed.is_empty() && !self.proposed.ends_with('\n')
     }
 
     /// Stands for all that a decision on this hunk depends on: what stands there and what would come.
@@ -200,7 +221,7 @@ impl Hunk {
             Decision::Undecided | Decision::Drop => None,
             Decision::Keep => Some(self.proposed.clone()),
             // Lines are counted in the texts that the user saw; those may have grown since.
-            Decision::Lines(kept) if self.decided_on.1 == self.grown => {
+            Decision::Lines(kept) if self.has_decided_texts() => {
                 Some(compose(&self.base, &self.proposed, kept))
             }
             Decision::Lines(_) => None,
@@ -209,6 +230,7 @@ impl Hunk {
 
     pub(crate) fn decide(&mut self, decision: Decision, live: &str) {
         self.decided_on = (self.mine(live).to_owned(), self.grown);
+        self.decided_about = Some(self.texts_digest());
         self.decision = decision;
     }
 
@@ -217,6 +239,19 @@ impl Hunk {
         self.first_proposed.get_or_insert(before);
         // The new text is for all that the hunk covers by now.
         self.grown = (0, 0);
+    }
+
+    /// Gives the last line that it brings an end, if it has none.
+    pub(crate) fn end_line(&mut self, line_end: &str) {
+        if !self.ends_file() {
+            return;
+        }
+        // What it has grown by stands in both texts.
+        if self.grown.1 > 0 {
+            self.base.push_str(line_end);
+            self.grown.1 += line_end.len();
+        }
+        self.proposed.push_str(line_end);
     }
 
     /// Takes the name of a hunk that proposed something else in the same place.
@@ -315,5 +350,19 @@ mod tests {
             [hunk.status("a\n"), hunk.status("b\n"), hunk.status("x\n")],
             [Status::Ready, Status::Landed, Status::Conflict]
         );
+    }
+
+    #[test]
+    fn a_decision_binds_what_the_hunk_has_grown_by() {
+        let mut hunk = Hunk::new(HunkId(1), ChangeId(1), 0..3, "a\n", "b\n");
+        hunk.grown = (0, 2);
+        hunk.base.push_str("c\n");
+        hunk.proposed.push_str("c\n");
+        hunk.decide(Decision::Keep, "ad\n");
+        assert_eq!(hunk.effective("ad\n"), &Decision::Keep);
+        // The same length of another line.
+        hunk.base = "a\nd\n".to_owned();
+        hunk.proposed = "b\nd\n".to_owned();
+        assert_eq!(hunk.effective("ad\n"), &Decision::Undecided);
     }
 }

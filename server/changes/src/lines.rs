@@ -1,17 +1,8 @@
-//! Texts as lines: where two texts differ, and which line became which.
+//! Texts as lines: what makes one text of another, and which line became which.
 
 use std::ops::Range;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
-
-/// One place where two texts differ, as whole lines of each; either may be empty, not both.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Where it is in the old text, in bytes.
-    pub old: Range<usize>,
-    /// Where it is in the new text, in bytes.
-    pub new: Range<usize>,
-}
+use crate::differences::{Difference, differences};
 
 /// One replacement within a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,30 +25,6 @@ pub struct Row {
 /// The lines of `text`, each with its line end; only LF ends a line here, as in patches.
 pub(crate) fn split(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
-}
-
-/// Where `old` and `new` differ, first to last, with at least one common line between two.
-#[must_use]
-pub fn differences(old: &str, new: &str) -> Vec<Difference> {
-    let (old_lines, new_lines) = (split(old), split(new));
-    let (old_starts, new_starts) = (starts(&old_lines), starts(&new_lines));
-    let mut found: Vec<Difference> = Vec::new();
-    for operation in capture_diff_slices(Algorithm::Myers, &old_lines, &new_lines) {
-        if matches!(operation, DiffOp::Equal { .. }) {
-            continue;
-        }
-        let (old_range, new_range) = (operation.old_range(), operation.new_range());
-        let old = old_starts[old_range.start]..old_starts[old_range.end];
-        let new = new_starts[new_range.start]..new_starts[new_range.end];
-        match found.last_mut() {
-            Some(last) if last.old.end == old.start && last.new.end == new.start => {
-                last.old.end = old.end;
-                last.new.end = new.end;
-            }
-            _ => found.push(Difference { old, new }),
-        }
-    }
-    found
 }
 
 /// Edits that make `new` of `old`, first to last, none touching the next, each without the characters
@@ -91,18 +58,6 @@ fn common_ends(left: &str, right: &str) -> (usize, usize) {
         .map(|(character, _)| character.len_utf8())
         .sum();
     (prefix, suffix)
-}
-
-/// Where each line starts, and where the last one ends.
-fn starts(lines: &[&str]) -> Vec<usize> {
-    let mut starts = Vec::with_capacity(lines.len() + 1);
-    let mut offset = 0;
-    starts.push(0);
-    for line in lines {
-        offset += line.len();
-        starts.push(offset);
-    }
-    starts
 }
 
 /// Above this many pairs of lines, lines are matched by their order alone: 64 by 64 lines take well
@@ -223,17 +178,6 @@ mod tests {
             .into_iter()
             .map(|row| (row.removed, row.added))
             .collect()
-    }
-
-    #[test]
-    fn neighbouring_operations_are_one_difference() {
-        assert_eq!(
-            differences("a\nb\nc\n", "a\nB\nc\n"),
-            [Difference { old: 2..4, new: 2..4 }]
-        );
-        assert_eq!(differences("a\n", "a\n"), []);
-        assert_eq!(differences("", "a"), [Difference { old: 0..0, new: 0..1 }]);
-        assert_eq!(differences("a", "a\n"), [Difference { old: 0..1, new: 0..2 }]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::file_review::{FileReview, Live, ProposedFile};
 use crate::hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
 use crate::operation::{Operation, Standing};
 use crate::patch::{FilePatch, LayError, lay};
-use crate::text_review::{EditError, Stale};
+use crate::proposed::Stale;
+use crate::text_review::EditError;
 use crate::{Digest, Edit, WorkspacePath};
 
 /// All pending changes of a workspace.

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::hunk::{ChangeId, Decision, Hunk, HunkId, Status};
+use crate::hunk::{Decision, Hunk, HunkId, Status};
 use crate::lines::{self, Edit};
 
 /// The live text of a file, and the hunks proposed for it.
@@ -24,11 +24,6 @@ pub struct EditError {
     range: Range<usize>,
     length_bytes: usize,
 }
-
-/// A proposal was made of a text that other waiting hunks have changed in the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("other changes wait in the same lines; decide them first, or read the file again")]
-pub struct Stale;
 
 /// How an edit stands to a hunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,109 +91,6 @@ impl TextReview {
         if let Some(hunk) = self.hunks.iter_mut().find(|hunk| hunk.id() == id) {
             hunk.decide(decision, &self.live);
         }
-    }
-
-    /// Puts up what would make `proposed` of `seen`, the text that whoever proposes it has read.
-    ///
-    /// Where somebody has changed the live text since, the hunks are conflicts from the start. When other
-    /// hunks wait already, `seen` may be the live text or the preview of all of them.
-    ///
-    /// # Errors
-    /// When other hunks wait where this proposal would change the text, and it was made without them.
-    pub(crate) fn propose(
-        &mut self,
-        seen: &str,
-        proposed: &str,
-        change: ChangeId,
-        mut next_id: impl FnMut() -> HunkId,
-    ) -> Result<(), Stale> {
-        let mut hunks_between = |old: &str, new: &str| -> Vec<Hunk> {
-            let hunk = |found: lines::Difference| {
-                Hunk::new(
-                    next_id(),
-                    change,
-                    found.old.clone(),
-                    &old[found.old],
-                    &new[found.new],
-                )
-            };
-            lines::differences(old, new).into_iter().map(hunk).collect()
-        };
-        if self.hunks.is_empty() {
-            let mut fresh = Self {
-                live: seen.to_owned(),
-                hunks: hunks_between(seen, proposed),
-            };
-            fresh.set_text(&self.live);
-            *self = fresh;
-            return Ok(());
-        }
-        let preview = self.preview();
-        let mut onto = Self {
-            live: seen.to_owned(),
-            hunks: hunks_between(seen, proposed),
-        };
-        onto.set_text(&preview);
-        if onto
-            .hunks
-            .iter()
-            .any(|hunk| hunk.status(&onto.live) == Status::Conflict)
-        {
-            return Err(Stale);
-        }
-        let hunks = hunks_between(&self.live, &onto.preview());
-        let earlier = std::mem::replace(&mut self.hunks, hunks);
-        self.take_over(earlier);
-        Ok(())
-    }
-
-    /// Keeps the names and decisions of `earlier` hunks for those that stand in their places now.
-    ///
-    /// An earlier hunk that still waits in a place of its own stays if it was dropped or is in conflict:
-    /// the new proposal was made without it.
-    fn take_over(&mut self, earlier: Vec<Hunk>) {
-        let order: Vec<HunkId> = earlier.iter().map(Hunk::id).collect();
-        // Those that wait still, in the order that they had; the others are new.
-        let mut stays = Vec::new();
-        let mut changed = Vec::new();
-        for old in earlier {
-            // What was dropped, or kept in part, and is proposed again, is asked again.
-            let whole = matches!(old.decision(), Decision::Undecided | Decision::Keep);
-            let same = |hunk: &&mut Hunk| {
-                whole && hunk.range == old.range && hunk.proposed == old.proposed && hunk.base == old.base
-            };
-            match self.hunks.iter_mut().find(same) {
-                Some(hunk) => {
-                    stays.push(old.id());
-                    *hunk = old;
-                }
-                None => changed.push(old),
-            }
-        }
-        let mut named = Vec::new();
-        for old in changed {
-            let met = |hunk: &Hunk| !stays.contains(&hunk.id()) && overlap(&hunk.range, &old.range);
-            if let Some(index) = self.hunks.iter().position(met) {
-                if !named.contains(&self.hunks[index].id()) {
-                    named.push(old.id());
-                    self.hunks[index].rename(old.id());
-                }
-            } else if self.is_left_out(&old) {
-                stays.push(old.id());
-                let place = |hunk: &Hunk| {
-                    let before = order.iter().position(|id| *id == hunk.id());
-                    (hunk.range.start, hunk.range.end, before)
-                };
-                let index = self.hunks.partition_point(|hunk| place(hunk) < place(&old));
-                self.hunks.insert(index, old);
-            }
-        }
-    }
-
-    /// Whether a hunk waits without showing in the preview.
-    fn is_left_out(&self, hunk: &Hunk) -> bool {
-        let dropped = *hunk.decision() == Decision::Drop;
-        dropped || hunk.status(&self.live) == Status::Conflict && self.kept_of(hunk).is_none()
     }
 
     /// Follows an edit to the live text.
@@ -299,7 +191,7 @@ impl TextReview {
     }
 
     /// What the decision on `hunk` puts in place of the live text, if it holds and puts anything.
-    fn kept_of(&self, hunk: &Hunk) -> Option<String> {
+    pub(crate) fn kept_of(&self, hunk: &Hunk) -> Option<String> {
         match hunk.effective(&self.live) {
             Decision::Undecided | Decision::Drop => None,
             Decision::Keep | Decision::Lines(_) => hunk.kept_text(),
@@ -378,8 +270,9 @@ impl TextReview {
             };
         }
         if from == end {
+            // What is put behind a last line is in the place of one that has no end.
             let line_ended = start == end || self.live.as_bytes()[end - 1] == b'\n';
-            return if line_ended {
+            return if line_ended && !hunk.ends_file() {
                 Relation::Stays
             } else {
                 Relation::Touched
@@ -414,69 +307,26 @@ impl TextReview {
     }
 }
 
-fn overlap(left: &Range<usize>, right: &Range<usize>) -> bool {
-    left == right || (left.start < right.end && right.start < left.end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hunk::ChangeId;
 
     #[test]
-    fn conflicts_in_one_place_survive_a_proposal_elsewhere() {
+    fn what_is_typed_behind_a_last_line_that_is_to_lose_its_end_is_in_its_place() {
         let mut last = 0;
         let mut next_id = || {
             last += 1;
             HunkId(last)
         };
-        let seen = "a\nb\nc\nd\ne\n";
-        let mut review = TextReview::new(seen);
-        let proposed = review.propose(seen, "a\nB\nc\nD\ne\n", ChangeId(1), &mut next_id);
+        let mut review = TextReview::new("a\nb\n");
+        let proposed = review.propose("a\nb\n", "a\nB", ChangeId(1), &mut next_id);
         assert_eq!(proposed, Ok(()));
-        // The user deletes all three lines; then somebody proposes something for the first, and adds a line.
-        let gone = Edit {
-            range: 2..8,
-            text: String::new(),
-        };
-        assert_eq!(review.edit(&gone), Ok(()));
-        let waiting = |review: &TextReview| -> Vec<(u64, String)> {
-            let hunks = review.hunks().iter();
-            hunks
-                .map(|hunk| (hunk.id().0, hunk.proposed().to_owned()))
-                .collect()
-        };
-        let before = waiting(&review);
-        assert_eq!(before.len(), 2);
-        let proposed = review.propose("a\ne\n", "A\ne\nf\n", ChangeId(2), &mut next_id);
-        assert_eq!(proposed, Ok(()));
-        assert_eq!(waiting(&review)[1..3], before);
-    }
-
-    #[test]
-    fn a_conflict_survives_beside_a_hunk_that_stays() {
-        let mut last = 0;
-        let mut next_id = || {
-            last += 1;
-            HunkId(last)
-        };
-        let seen = "a\nb\nc\n";
-        let mut review = TextReview::new(seen);
-        let proposed = review.propose(seen, "a\nb\nB\nc\nD\n", ChangeId(1), &mut next_id);
-        assert_eq!(proposed, Ok(()));
-        review
-            .hunks
-            .insert(1, Hunk::new(HunkId(9), ChangeId(1), 4..4, "x\n", "y\n"));
-        let preview = review.preview();
-        let again = preview.replace('a', "A");
-        assert_eq!(
-            review.propose(&preview, &again, ChangeId(2), &mut next_id),
-            Ok(())
-        );
-        let shown: Vec<(u64, &str)> = review
-            .hunks()
-            .iter()
-            .map(|hunk| (hunk.id().0, hunk.proposed()))
-            .collect();
-        assert_eq!(shown[1..], [(1, "B\n"), (9, "y\n"), (2, "D\n")]);
+        let waiting = review.clone();
+        review.set_text("a\nb\nc\n");
+        assert_eq!(review.hunks()[0].status(review.live()), Status::Conflict);
+        assert_eq!(review.hunks()[0].mine(review.live()), "b\nc\n");
+        review.set_text("a\nb\n");
+        assert_eq!(review, waiting);
     }
 }

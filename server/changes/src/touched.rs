@@ -101,35 +101,62 @@ impl TextReview {
         }
     }
 
-    /// Lets the hunks that stand right behind what `edit` has put there be what they were, where it ends with all that
-    /// they were for: it was deleted together with what stood before them.
+    /// Lets hunks be what they were where `edit` has put before them what they lack at their beginning: it was
+    /// deleted together with what stood before them.
     pub(crate) fn heal_behind(&mut self, edit: &Edit) {
         let end = edit.range.start + edit.text.len();
-        let is_emptied = |hunk: &Hunk| hunk.range == (end..end) && !hunk.base.is_empty();
-        let Some(first) = self.hunks.iter().position(is_emptied) else {
-            return;
+        let mut first = self
+            .hunks
+            .partition_point(|hunk| hunk.range.start <= edit.range.start);
+        while let Some(hunk) = self.hunks.get(first).filter(|hunk| hunk.range.start <= end) {
+            let place = hunk.range.start;
+            let is_changed = |hunk: &&Hunk| hunk.range.start == place && hunk.mine(&self.live) != hunk.base;
+            let changed = self.hunks[first..].iter().take_while(is_changed);
+            let emptied = changed.clone().take_while(|hunk| hunk.range.is_empty());
+            // One that has something left of its own may be the last of them.
+            let runs = [first + changed.count(), first + emptied.count()];
+            let filled = runs
+                .into_iter()
+                .find(|&end| self.fill(first..end, edit.range.start));
+            first = filled.unwrap_or(first + 1);
+        }
+    }
+
+    /// Lets the hunks `run`, which stand in one place, reach back to where what they lack has been put, not
+    /// before `from`; false if it is not there.
+    fn fill(&mut self, run: Range<usize>, from: usize) -> bool {
+        let hunks = &self.hunks[run.clone()];
+        let (Some(first), Some(last)) = (hunks.first(), hunks.last()) else {
+            return false;
         };
-        let emptied = self.hunks[first..].iter().take_while(|hunk| is_emptied(hunk));
-        let run = first..first + emptied.clone().count();
-        let bases: String = emptied.map(|hunk| hunk.base.as_str()).collect();
-        let before = first
+        let place = first.range.start;
+        let bases: String = hunks.iter().map(|hunk| hunk.base.as_str()).collect();
+        let Some(missing) = bases.strip_suffix(&self.live[place..last.range.end]) else {
+            return false;
+        };
+        let before = run
+            .start
             .checked_sub(1)
-            .map_or(0, |before| self.hunks[before].range.end);
-        let start = end - bases.len().min(end);
-        let starts_line = start == 0 || self.live.as_bytes()[start - 1] == b'\n';
-        if !edit.text.ends_with(&bases) || start < before || !starts_line {
-            return;
+            .map_or(0, |index| self.hunks[index].range.end);
+        let start = place - missing.len().min(place);
+        let is_line = start == 0 || self.live.as_bytes()[start - 1] == b'\n';
+        if missing.is_empty()
+            || start < before.max(from)
+            || !is_line
+            || !self.live[..place].ends_with(missing)
+        {
+            return false;
         }
-        self.hunks[first].range.start = start;
-        match self.places_of_bases(&run) {
-            Some(places) => {
-                for (hunk, range) in self.hunks[run].iter_mut().zip(places) {
-                    hunk.range = range;
-                    shrink(hunk);
-                }
-            }
-            None => self.hunks[first].range.start = end,
+        self.hunks[run.start].range.start = start;
+        let Some(places) = self.places_of_bases(&run) else {
+            self.hunks[run.start].range.start = place;
+            return false;
+        };
+        for (hunk, range) in self.hunks[run].iter_mut().zip(places) {
+            hunk.range = range;
+            shrink(hunk);
         }
+        true
     }
 
     /// Where the bases of the hunks `run` stand one behind the other, each from the start of a line on.
@@ -204,6 +231,7 @@ fn trim(hunk: &mut Hunk, live: &str) {
     if let Some(behind) = mine.strip_prefix(hunk.base.as_str())
         && starts_line
         && hunk.base.ends_with('\n')
+        && !hunk.ends_file()
     {
         hunk.range.end -= behind.len();
         return shrink(hunk);
@@ -211,6 +239,7 @@ fn trim(hunk: &mut Hunk, live: &str) {
     // What it has grown by was never its own.
     let (before, behind) = hunk.grown;
     let own = &hunk.base[before..hunk.base.len() - behind];
+    let ends_file = behind == 0 && hunk.ends_file();
     let whole_lines = |&(at, _): &(usize, &str)| {
         let starts = if at == 0 {
             starts_line
@@ -218,7 +247,7 @@ fn trim(hunk: &mut Hunk, live: &str) {
             mine[..at].ends_with('\n')
         };
         let end = hunk.range.start + at + own.len();
-        starts && (own.ends_with('\n') || end == live.len())
+        starts && (end == live.len() || own.ends_with('\n') && !ends_file)
     };
     let mut found = mine.match_indices(own).filter(whole_lines).map(|(at, _)| at);
     if let (false, Some(at), None) = (own.is_empty(), found.next(), found.next()) {
@@ -293,6 +322,23 @@ mod tests {
         assert_eq!(gone[1], (Status::Conflict, String::new()));
         replace(&mut review, "\n", "\nb\nc\nd\n");
         assert_eq!(review, waiting);
+    }
+
+    #[test]
+    fn lines_that_were_deleted_over_several_hunks_are_put_back() {
+        let cases = [
+            // From the end of a hunk over the next one into a third.
+            ("a\nb\nc\nd\nef\ng\n", "b\nC\nd\nEF\ng\n", "\nb\nc\nd\ne", "\n"),
+            // To the line behind the next one.
+            ("a\nb\nc\nd\nef\n", "b\nC\nd\nef\ng\n", "\nb\nc\nd\ne", "\n"),
+        ];
+        for (seen, proposed, old, typed) in cases {
+            let mut review = review(seen, proposed);
+            let waiting = review.clone();
+            replace(&mut review, old, typed);
+            replace(&mut review, typed, old);
+            assert_eq!(review, waiting, "{old:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::names;
 use crate::WorkspacePath;
 use crate::content::{Content, Encoding};
-use crate::lines::{self, Difference};
+use crate::differences::{Difference, differences};
+use crate::lines;
 
 /// How many unchanged lines are shown around a change.
 const CONTEXT_LINES: usize = 3;
@@ -73,7 +74,7 @@ fn body(old: Option<Side>, new: Option<Side>) -> Vec<u8> {
             format!("Binary files {old_name} and {new_name} differ\n").into_bytes()
         };
     };
-    let differences = lines::differences(&old_text, &new_text);
+    let differences = differences(&old_text, &new_text);
     if differences.is_empty() {
         return Vec::new();
     }

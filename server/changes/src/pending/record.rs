@@ -37,6 +37,8 @@ struct HunkRecord {
     first_proposed: Option<String>,
     decision: Decision,
     decided_on: (String, (usize, usize)),
+    #[serde(default)]
+    decided_about: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -156,6 +158,7 @@ impl HunkRecord {
             first_proposed: hunk.first_proposed.clone(),
             decision: hunk.decision.clone(),
             decided_on: hunk.decided_on.clone(),
+            decided_about: hunk.decided_about.map(|texts| texts.to_string()),
         }
     }
 
@@ -170,6 +173,7 @@ impl HunkRecord {
             first_proposed: self.first_proposed,
             decision: self.decision,
             decided_on: self.decided_on,
+            decided_about: self.decided_about.and_then(|texts| Digest::parse(&texts)),
         }
     }
 }

@@ -68,6 +68,20 @@ impl Shown {
             && self.proposed == other.proposed
     }
 
+    /// Whether this is `old` still. One that was to end the file has got a line end where another is to come
+    /// behind it.
+    pub fn continues(&self, old: &Self) -> bool {
+        let is_ended = |new: &str, old: &str| {
+            let is_open = !old.is_empty() && !old.ends_with('\n');
+            let end = new.strip_prefix(old);
+            end == Some("") || (is_open && matches!(end, Some("\n" | "\r\n")))
+        };
+        (self.id, self.change, &self.range) == (old.id, old.change, &old.range)
+            && self.mine == old.mine
+            && is_ended(&self.base, &old.base)
+            && is_ended(&self.proposed, &old.proposed)
+    }
+
     /// Whether nothing stands between two hunks, or they share a place.
     pub fn meets(&self, other: &Self) -> bool {
         self.range.start <= other.range.end && other.range.start <= self.range.end

@@ -175,8 +175,13 @@ impl Game {
             .windows(2)
             .all(|pair| pair[0].range.end <= pair[1].range.start);
         require(apart, || format!("hunks overlap: {shown:?}"))?;
-        for hunk in &shown {
+        for (position, hunk) in shown.iter().enumerate() {
             self.check_hunk(file, hunk)?;
+            let is_last = position + 1 == shown.len() && hunk.range.end == live.len();
+            let is_ended = hunk.proposed.is_empty() || hunk.proposed.ends_with('\n');
+            require(is_last || is_ended, || {
+                format!("{hunk:?} would be joined to what stands behind it in {live:?}")
+            })?;
         }
         let overlay = review.text().preview();
         require(overlay == preview, || {

@@ -120,7 +120,7 @@ impl Game {
             if !account.is_left_out(old) {
                 continue;
             }
-            if now.contains(old) {
+            if now.iter().any(|new| new.continues(old)) {
                 count_in(&mut wanted, &old.proposed, 1);
                 count_in(&mut wanted, &old.base, -1);
             } else {
@@ -132,7 +132,8 @@ impl Game {
             }
         }
         // What was said holds for the hunks that are still the same; what is proposed again is asked again.
-        for old in reading.shown.iter().filter(|old| !now.contains(old)) {
+        let gone = |old: &&Shown| !now.iter().any(|new| new.continues(old));
+        for old in reading.shown.iter().filter(gone) {
             account.forget_what_was_said(old.id);
         }
         // Line ends are not told apart: of these only the whole proposal says what is wanted.

@@ -189,7 +189,8 @@ fn is_behind(shown: &Shown, edit: &Edit) -> bool {
 
 /// Whether an edit of `text` changes a line of a hunk, or the place where a hunk would put lines.
 ///
-/// Whole lines that are put before or behind the lines of a hunk do not touch it.
+/// Whole lines that are put before or behind the lines of a hunk do not touch it; but behind a line that is to
+/// be the last and have no end nothing can stand.
 fn touches(all: &[Shown], position: usize, edit: &Edit, text: &str) -> bool {
     let hunk = &all[position].range;
     if edit.range.end < hunk.start || edit.range.start > hunk.end {
@@ -202,7 +203,8 @@ fn touches(all: &[Shown], position: usize, edit: &Edit, text: &str) -> bool {
             .enumerate()
             .all(|(other, shown)| other == position || !all[position].meets(shown));
     let lines = edit.range.is_empty() && edit.text.ends_with('\n');
-    let border =
-        edit.range.start == hunk.start || (edit.range.start == hunk.end && text[..hunk.end].ends_with('\n'));
+    let is_last = !all[position].proposed.is_empty() && !all[position].proposed.ends_with('\n');
+    let behind = edit.range.start == hunk.end && text[..hunk.end].ends_with('\n') && !is_last;
+    let border = edit.range.start == hunk.start || behind;
     !(alone && lines && border)
 }
