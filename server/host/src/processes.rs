@@ -107,7 +107,7 @@ impl Command {
 }
 
 /// How a program ended and what it printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
     /// Its exit code; none if a signal ended it.
     pub status_code: Option<i32>,
