@@ -121,6 +121,9 @@ test("what a command says only of the files as they would be speaks against a ch
     ]);
     assert.deepEqual(shown({ gone: [said(4)], moreGone: 1 }), ["git-pull-request", "lint: 0 new, 2 gone"]);
     assert.deepEqual(shown({ failed: { code: 3, output: "no" } }), ["warning", "lint: failed"]);
+    assert.deepEqual(shown({ cut: { why: "stopped" } }), ["warning", "lint: stopped"]);
+    const ended = "lint: ended after 600 s, the longest that it may run";
+    assert.deepEqual(shown({ cut: { why: "timeOver", seconds: 600 } }), ["warning", ended]);
 });
 
 test("what is no review is refused, and what of it is unknown is left out", () => {

@@ -9,7 +9,7 @@ use crate::hunk::HunkId;
 use crate::journal::{About, FileStep, Step, StepId};
 use crate::store::StoreError;
 use crate::undo::TakeBackError;
-use crate::{ChangeInfo, Content, Plan, Review, WorkspacePath, Writer};
+use crate::{ChangeId, ChangeInfo, Content, Part, Plan, Review, WorkspacePath, Writer};
 
 /// A change of which a step carried hunks out, and where its lines came to stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Source {
     pub hunks: Vec<HunkId>,
     /// The lines that they brought, counted from 0 in each file as the step left it.
     pub lines: Vec<(String, Range<usize>)>,
+    /// Whether the user had edited them before.
+    #[serde(default)]
+    pub edited: bool,
 }
 
 /// What stands behind a line.
@@ -35,8 +38,11 @@ pub enum Behind {
         id: StepId,
         /// Why it was done and who decided so.
         about: Box<About>,
-        /// The change that it is of; nothing if the step took another one back.
+        /// The change that it is of; nothing if the step took another one back. One that did it again has its
+        /// change.
         change: Option<Box<ChangeInfo>>,
+        /// Whether the user had edited it before they kept it.
+        edited: bool,
     },
 }
 
@@ -44,38 +50,75 @@ impl Review {
     /// What an apply of `plan` is to have on record: what it carries out, and what stands behind that.
     #[must_use]
     pub fn about(&self, plan: &Plan, title: &str, person: &str) -> About {
-        let mut sources: Vec<(crate::ChangeId, Source)> = Vec::new();
-        for file in &plan.files {
-            for (id, lines) in file.lines() {
-                let Some(change) = self.hunk(id).map(|view| view.change) else {
-                    continue;
-                };
-                let known = sources.iter().position(|(known, _)| *known == change);
-                let index = known.unwrap_or_else(|| {
-                    let info = self.change(change).cloned().unwrap_or_default();
-                    let source = Source {
-                        change: info,
-                        ..Source::default()
-                    };
-                    sources.push((change, source));
-                    sources.len() - 1
-                });
-                let source = &mut sources[index].1;
-                source.hunks.push(id);
-                let at = file.after.as_ref().map_or(&file.path, |after| &after.path);
-                source
-                    .lines
-                    .extend(lines.map(|lines| (at.as_str().to_owned(), lines)));
-            }
-        }
+        let brought = plan.files.iter().flat_map(|file| {
+            let at = file.after.as_ref().map_or(&file.path, |after| &after.path);
+            file.lines().into_iter().map(move |(id, lines)| (id, at, lines))
+        });
         About {
             title: title.to_owned(),
             hunks: plan.hunks(),
             person: person.to_owned(),
-            sources: sources.into_iter().map(|(_, source)| source).collect(),
+            sources: self.sources(brought),
             ..About::default()
         }
     }
+
+    /// As [`Review::about`], of hunks that the editor has carried out by itself: they stand in the live text.
+    #[must_use]
+    pub fn about_landed(&self, hunks: &[HunkId], title: &str, person: &str) -> About {
+        let landed = hunks.iter().filter_map(|&id| self.hunk(id));
+        let brought = landed.map(|view| {
+            let lines = match view.part {
+                Part::Text(hunk) => Some(lines_of(view.file.text().live(), hunk.range())),
+                Part::Whole(_) => None,
+            };
+            (view.id, view.file.path(), lines)
+        });
+        About {
+            title: title.to_owned(),
+            hunks: hunks.to_vec(),
+            person: person.to_owned(),
+            sources: self.sources(brought),
+            ..About::default()
+        }
+    }
+
+    fn sources<'a>(
+        &self,
+        brought: impl Iterator<Item = (HunkId, &'a WorkspacePath, Option<Range<usize>>)>,
+    ) -> Vec<Source> {
+        let mut sources: Vec<(ChangeId, Source)> = Vec::new();
+        for (id, at, lines) in brought {
+            let Some(view) = self.hunk(id) else { continue };
+            let change = view.change;
+            let edited = matches!(view.part, Part::Text(hunk) if hunk.first_proposed().is_some());
+            let is_it = |(known, source): &(ChangeId, Source)| *known == change && source.edited == edited;
+            let known = sources.iter().position(is_it);
+            let index = known.unwrap_or_else(|| {
+                let info = self.change(change).cloned().unwrap_or_default();
+                let source = Source {
+                    change: info,
+                    edited,
+                    ..Source::default()
+                };
+                sources.push((change, source));
+                sources.len() - 1
+            });
+            let source = &mut sources[index].1;
+            source.hunks.push(id);
+            source
+                .lines
+                .extend(lines.map(|lines| (at.as_str().to_owned(), lines)));
+        }
+        sources.into_iter().map(|(_, source)| source).collect()
+    }
+}
+
+/// The lines, from 0, that a range of bytes of a text has.
+fn lines_of(text: &str, range: Range<usize>) -> Range<usize> {
+    let before = text.get(..range.start).unwrap_or(text).matches('\n').count();
+    let within = text.get(range).unwrap_or_default();
+    before..before + within.split_inclusive('\n').count()
 }
 
 impl Writer<'_> {
@@ -90,20 +133,54 @@ impl Writer<'_> {
         let steps = self.steps()?;
         // Where each line stands in `later`, the text that was looked at last; nothing once it is known.
         let mut later = text.to_owned();
-        let mut places: Vec<Option<usize>> = (0..text.split_inclusive('\n').count()).map(Some).collect();
+        let mut places: Vec<Option<usize>> = (0..lines(text)).map(Some).collect();
         let mut behind = vec![Behind::Unrecorded; places.len()];
         let of_file = |step: &Step| step.files.iter().find(|file| file.path == *path).cloned();
         for (step, file) in steps.iter().rev().filter_map(|step| Some((step, of_file(step)?))) {
             let (before, after) = self.texts(&file)?;
             trace(&mut places, &after, &later, &mut behind, |_| Behind::Elsewhere);
-            trace(&mut places, &before, &after, &mut behind, |line| Behind::Step {
-                id: step.id,
-                about: Box::new(step.about.clone()),
-                change: change_of(&step.about, path, line).map(Box::new),
+            let again = self.done_again(&steps, step, path, &after)?;
+            trace(&mut places, &before, &after, &mut behind, |line| {
+                let mut own = vec![(&step.about, Some(line))];
+                own.extend(again.iter().map(|(about, places)| (*about, places[line])));
+                let found = own
+                    .into_iter()
+                    .find_map(|(about, line)| source_of(about, path, line?));
+                Behind::Step {
+                    id: step.id,
+                    about: Box::new(step.about.clone()),
+                    change: found.map(|source| Box::new(source.change.clone())),
+                    edited: found.is_some_and(|source| source.edited),
+                }
             });
             later = before;
         }
         Ok(behind)
+    }
+
+    /// The steps that a step does again to a file, by taking back those that took them back, and where the
+    /// lines of `after`, what it left, stood in what each of them had left.
+    fn done_again<'a>(
+        &self,
+        steps: &'a [Step],
+        step: &Step,
+        path: &WorkspacePath,
+        after: &str,
+    ) -> Result<Vec<(&'a About, Vec<Option<usize>>)>, StoreError> {
+        let find = |id: &StepId| steps.iter().find(|step| step.id == *id);
+        let undone = step.about.takes_back.iter().filter_map(find);
+        let again = undone.flat_map(|undo| undo.about.takes_back.iter().filter_map(find));
+        let mut found = Vec::new();
+        for again in again {
+            for file in again.files.iter().filter(|file| file.path == *path) {
+                let (_, left) = self.texts(file)?;
+                let mut places: Vec<Option<usize>> = (0..lines(after)).map(Some).collect();
+                let mut unknown = vec![Behind::Elsewhere; places.len()];
+                trace(&mut places, &left, after, &mut unknown, |_| Behind::Elsewhere);
+                found.push((&again.about, places));
+            }
+        }
+        Ok(found)
     }
 
     fn texts(&self, file: &FileStep) -> Result<(String, String), StoreError> {
@@ -124,7 +201,7 @@ fn trace(
     behind: &mut [Behind],
     brought: impl Fn(usize) -> Behind,
 ) {
-    let count = |text: &str| text.split_inclusive('\n').count();
+    let count = lines;
     let mut changed = Vec::new();
     let (mut done, mut old_line, mut new_line) = (0, 0, 0);
     for difference in differences(old, new) {
@@ -149,14 +226,18 @@ fn trace(
     }
 }
 
-fn change_of(about: &About, path: &WorkspacePath, line: usize) -> Option<ChangeInfo> {
+/// How many lines a text has.
+fn lines(text: &str) -> usize {
+    text.split_inclusive('\n').count()
+}
+
+fn source_of<'a>(about: &'a About, path: &WorkspacePath, line: usize) -> Option<&'a Source> {
     let holds = |source: &&Source| {
         let mut lines = source.lines.iter();
         lines.any(|(at, lines)| at == path.as_str() && lines.contains(&line))
     };
-    let source = match about.sources.as_slice() {
+    match about.sources.as_slice() {
         [only] => Some(only),
         several => several.iter().find(holds),
-    };
-    source.map(|source| source.change.clone())
+    }
 }

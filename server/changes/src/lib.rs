@@ -53,6 +53,6 @@ pub use review::{
 };
 pub use store::{Store, StoreError};
 pub use text_review::{EditError, TextReview};
-pub use undo::{StepHunk, StepPart, TakeBack, TakeBackError, next_redo, next_undo, undoable};
+pub use undo::{StepHunk, StepPart, TakeBack, TakeBackError, next_redo, next_undo, redoable, undoable};
 pub use volumes::Volumes;
 pub use writer::{ApplyError, Recovered, Transaction, Write, Writer};

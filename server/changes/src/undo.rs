@@ -127,14 +127,22 @@ pub fn next_undo(steps: &[Step]) -> Option<StepId> {
 /// The step that *redo* would take back next; nothing if something was applied since the last undo.
 #[must_use]
 pub fn next_redo(steps: &[Step]) -> Option<StepId> {
-    let standing = standing_steps(steps);
-    let since = steps
-        .iter()
-        .rev()
-        .find(|step| step.about.takes_back.is_empty())
-        .map(|step| step.id);
-    let undo = standing.into_iter().rev().find(|step| is_undo(step, steps))?;
-    (since < Some(undo.id)).then_some(undo.id)
+    redoable(steps, |_| true).pop()
+}
+
+/// The steps that a redo of those which `select` picks would take back: the undos of nothing else that still
+/// hold; none if something was applied since.
+#[must_use]
+pub fn redoable(steps: &[Step], select: impl Fn(&Step) -> bool) -> Vec<StepId> {
+    let applied = |step: &&Step| step.about.takes_back.is_empty();
+    let since = steps.iter().rev().find(applied).map(|step| step.id);
+    let selected = |id: &StepId| steps.iter().any(|step| step.id == *id && select(step));
+    standing_steps(steps)
+        .into_iter()
+        .filter(|step| since < Some(step.id) && is_undo(step, steps))
+        .filter(|step| step.about.takes_back.iter().all(selected))
+        .map(|step| step.id)
+        .collect()
 }
 
 /// The steps that an undo of those which `select` picks would take back: what still holds of them.

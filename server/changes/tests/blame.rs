@@ -72,10 +72,19 @@ fn shown(host: &MemoryHost) -> String {
     let line = |(line, behind): (&str, Behind)| match behind {
         Behind::Unrecorded => format!("{line}: unrecorded"),
         Behind::Elsewhere => format!("{line}: elsewhere"),
-        Behind::Step { id, about, change } => {
+        Behind::Step {
+            id,
+            about,
+            change,
+            edited,
+        } => {
             let provenance = change.map(|change| change.provenance);
             let origin = provenance.map(|from| format!("{} {} {}", from.session, from.prompt, from.model));
-            format!("{line}: step {} by {:?} for {origin:?}", id.0, about.person)
+            let edited = if edited { ", edited" } else { "" };
+            format!(
+                "{line}: step {} by {:?} for {origin:?}{edited}",
+                id.0, about.person
+            )
         }
     };
     text.lines().zip(behind).map(line).collect::<Vec<_>>().join("\n")
@@ -137,5 +146,52 @@ fn each_line_leads_to_its_change() {
         FIVE: step 1 by "ann" for Some("session prompt-2 model.gguf")
         six: step 1 by "ann" for Some("session prompt-2 model.gguf")
         seven: elsewhere"#]]
+    .assert_eq(&shown(&host));
+
+    // What is done again is of the change that it was of.
+    let take_back = || {
+        let step = writer.steps().expect("read").last().expect("a step").id;
+        let back = writer.take_back(&[step], None, |path| writer.live_on_disk(path));
+        let about = About {
+            takes_back: vec![step],
+            person: "cay".to_owned(),
+            ..About::default()
+        };
+        writer.apply(back.expect("found").writes, about).expect("applied");
+    };
+    take_back();
+    expect_test::expect![[r#"
+        zero: elsewhere
+        one: unrecorded
+        TWO: step 1 by "ann" for Some("session prompt-1 model.gguf")
+        THREE: step 4 by "cay" for Some("session prompt-3 model.gguf")
+        four, mine: elsewhere
+        FIVE: step 1 by "ann" for Some("session prompt-2 model.gguf")
+        six: step 1 by "ann" for Some("session prompt-2 model.gguf")
+        seven: elsewhere"#]]
+    .assert_eq(&shown(&host));
+}
+
+#[test]
+fn what_the_user_edited_is_told_from_what_was_proposed() {
+    let host = MemoryHost::new();
+    for folder in [ROOT, "/state"] {
+        host.create_folder(Path::new(folder)).expect("made");
+    }
+    host.write_atomic(&Path::new(ROOT).join("file"), b"one\ntwo\nthree\n")
+        .expect("written");
+    let mut review = Review::default();
+    propose(&host, &mut review, &text(&host), "ONE\ntwo\nTHREE\n", "prompt");
+    let first = review
+        .hunks()
+        .next()
+        .map(|view| (view.id, view.digest))
+        .expect("a hunk");
+    review.edit_hunk(first.0, "One\n", first.1).expect("edited");
+    keep_all(&host, &mut review, "ann");
+    expect_test::expect![[r#"
+        One: step 1 by "ann" for Some("session prompt model.gguf"), edited
+        two: unrecorded
+        THREE: step 1 by "ann" for Some("session prompt model.gguf")"#]]
     .assert_eq(&shown(&host));
 }

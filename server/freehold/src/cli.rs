@@ -33,7 +33,7 @@ pub enum Command {
     /// Show what waits for your decision, or what a step did
     Diff(DiffArguments),
     /// Keep hunks that wait: they are written at once, all or nothing
-    Keep(PickArguments),
+    Keep(KeepArguments),
     /// Drop hunks that wait
     Drop(PickArguments),
     /// Take back what was kept; what you changed since is merged, never overwritten
@@ -137,10 +137,10 @@ pub struct CompleteArguments {
 #[derive(Debug, Args)]
 pub struct WorkspaceArguments {
     /// Root of the workspace; else the folder above that an editor has open, or that holds `.git`, or this one
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     pub workspace: Option<PathBuf>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 
@@ -161,6 +161,21 @@ pub struct ProposeArguments {
     /// the errors and warnings that it prints are new and which gone, and fail if any is new
     #[arg(long, value_name = "COMMAND")]
     pub diagnose: Option<String>,
+    /// End these commands after so long; else `review.command_seconds_max` of your settings, 600
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub time_limit: Option<u32>,
+    /// The session that it comes from, for `freehold undo --session` and for the record
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// The run within the session, for `freehold undo --run`; else it is a run of its own
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// The model that wrote it: its name, or the SHA-256 of its file
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// What the model was asked; its SHA-256 goes on record, not its text
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
     #[command(flatten)]
     pub workspace: WorkspaceArguments,
 }
@@ -191,8 +206,23 @@ pub struct PickArguments {
     /// All hunks
     #[arg(long)]
     pub all: bool,
+    /// The hunk, and those that do the same
+    #[arg(long, requires = "hunks", conflicts_with = "together")]
+    pub alike: bool,
+    /// The hunk, and those that stand or fall with it
+    #[arg(long, requires = "hunks")]
+    pub together: bool,
     #[command(flatten)]
     pub workspace: WorkspaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct KeepArguments {
+    #[command(flatten)]
+    pub pick: PickArguments,
+    /// Keep the hunk with the text in this file instead of its own, or in standard input (`-`)
+    #[arg(long = "as", value_name = "FILE", requires = "hunks", conflicts_with_all = ["alike", "together"])]
+    pub text: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -232,8 +262,12 @@ pub struct AuditArguments {
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Show every record
-    Show,
+    /// Show every record; or of a file, who and what stands behind each of its lines
+    Show {
+        /// A file of the workspace by its path in it, or one line of it
+        #[arg(value_name = "PATH[:LINE]")]
+        place: Option<String>,
+    },
     /// Say whether the log is as it was left, and the record of requests to models
     Verify,
     /// Show the record of requests to models, of all workspaces: who was asked when, and a digest of what

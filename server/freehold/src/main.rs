@@ -36,7 +36,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         cli::Command::Suggestions(arguments) => terminal::suggestions(&arguments),
         cli::Command::Propose(arguments) => terminal::propose(&arguments),
         cli::Command::Diff(arguments) => terminal::diff(&arguments),
-        cli::Command::Keep(arguments) => terminal::decide("keep", &arguments),
+        cli::Command::Keep(arguments) => terminal::keep(&arguments),
         cli::Command::Drop(arguments) => terminal::decide("drop", &arguments),
         cli::Command::Undo(arguments) => terminal::go_back("undo", &arguments),
         cli::Command::Redo(arguments) => terminal::go_back("redo", &arguments),

@@ -29,6 +29,15 @@ pub struct Settings {
     pub completion: CompletionSettings,
     /// What is put on record.
     pub audit: AuditSettings,
+    /// Reviews of changes.
+    pub review: ReviewSettings,
+}
+
+/// Settings of reviews.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewSettings {
+    /// Seconds after which a command is ended that is run against a change.
+    pub command_seconds_max: u32,
 }
 
 /// What is put on record.
@@ -98,6 +107,13 @@ struct Given {
     endpoint: GivenEndpoint,
     completion: GivenCompletion,
     audit: GivenAudit,
+    review: GivenReview,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct GivenReview {
+    command_seconds_max: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +186,12 @@ impl Given {
             },
             audit: AuditSettings {
                 completions: self.audit.completions.unwrap_or(keys::AUDIT_COMPLETIONS),
+            },
+            review: ReviewSettings {
+                command_seconds_max: self
+                    .review
+                    .command_seconds_max
+                    .unwrap_or(keys::COMMAND_SECONDS_MAX),
             },
         }
     }

@@ -12,6 +12,7 @@ mod files;
 mod memory;
 mod processes;
 mod real;
+mod stop;
 mod tree;
 
 pub use clock::Clock;
@@ -19,8 +20,9 @@ pub use environment::{Environment, Memory};
 pub use error::{Error, Result};
 pub use files::{AppendFile, Entry, Files, Kind, Lock, Metadata, ReadFile};
 pub use memory::MemoryHost;
-pub use processes::{Command, Detached, Output, Processes};
+pub use processes::{Bounded, Command, Detached, Ending, Output, Processes};
 pub use real::RealHost;
+pub use stop::{Stop, UnderWay};
 pub use tree::{Found, Tree, Trees};
 
 /// The whole world.

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::Result;
+use crate::{Result, Stop};
 
 /// Runs other programs.
 pub trait Processes: Send + Sync {
@@ -14,6 +15,14 @@ pub trait Processes: Send + Sync {
     /// # Errors
     /// When it cannot be started; that it fails is in [`Output::status_code`].
     fn run(&self, command: &Command) -> Result<Output>;
+
+    /// Runs `command` as [`Processes::run`] does, in a process group of its own, and ends the whole group when it
+    /// has run for `time_max`, when `stop` says so, and when the program itself has ended: nothing that it has
+    /// begun goes on, but for what has left the group. It is asked to end first, and a second later made to.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn run_bounded(&self, command: &Command, time_max: Duration, stop: &Stop) -> Result<Bounded>;
 
     /// Becomes `command`: the same process goes on as that program, and this call does not return.
     ///
@@ -98,7 +107,7 @@ impl Command {
 }
 
 /// How a program ended and what it printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
     /// Its exit code; none if a signal ended it.
     pub status_code: Option<i32>,
@@ -114,6 +123,26 @@ impl Output {
     pub fn success(&self) -> bool {
         self.status_code == Some(0)
     }
+}
+
+/// Why a program ended that might not run for as long as it wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was done, or a signal of somebody else ended it.
+    Itself,
+    /// Its time was over.
+    TimeOver,
+    /// It was stopped.
+    Stopped,
+}
+
+/// How a program ended that might not run for as long as it wanted, and what it printed until then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounded {
+    /// What it printed, and its exit code.
+    pub output: Output,
+    /// Why it ended.
+    pub ending: Ending,
 }
 
 /// A program that was started and left to itself; dropping this does not end it.

@@ -7,8 +7,9 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
-use host::{Command, Environment, Files, Processes, RealHost};
+use host::{Bounded, Command, Ending, Environment, Files, Processes, RealHost, Stop};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("there").mode() & 0o777
@@ -116,4 +117,87 @@ fn the_environment_is_that_of_the_process() {
     let host = RealHost::new();
     assert_eq!(host.variable_os("PATH"), std::env::var_os("PATH"));
     assert_eq!(host.variable("FREEHOLD_NO_SUCH_VARIABLE"), None);
+}
+
+/// Begins a program that says a word and then waits for very long, in the shell and in a program that it starts.
+fn long(stop: &Stop, time_max: Duration) -> (Bounded, bool) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script =
+        "echo word; sh -c 'echo $$ > inner; trap \"\" TERM; exec 2>/dev/null; sleep 600 & wait' & sleep 600";
+    let command = Command::new("sh").arguments(["-c", script]).folder(folder.path());
+    let ended = RealHost::new()
+        .run_bounded(&command, time_max, stop)
+        .expect("started");
+    let inner = std::fs::read_to_string(folder.path().join("inner")).expect("it was begun");
+    (ended, goes_on(&inner))
+}
+
+#[test]
+fn what_runs_too_long_is_ended_with_all_that_it_began() {
+    let (ended, goes_on) = long(&Stop::default(), Duration::from_secs(2));
+    assert_eq!((ended.ending, ended.output.status_code), (Ending::TimeOver, None));
+    assert_eq!(ended.output.stdout, b"word\n");
+    assert!(!goes_on);
+}
+
+#[test]
+fn what_is_stopped_is_ended_with_all_that_it_began() {
+    let stop = Stop::default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let word = folder.path().join("word");
+    fifo(&word);
+    let stopping = std::thread::spawn({
+        let (stop, word) = (stop.clone(), word.clone());
+        move || {
+            // The program is there once somebody writes.
+            std::fs::read(word).expect("read");
+            stop.now();
+        }
+    });
+    let script = format!("sleep 600 & echo here > '{}'; wait", word.display());
+    let command = Command::new("sh").arguments(["-c", &script]);
+    let ended = RealHost::new()
+        .run_bounded(&command, Duration::from_secs(600), &stop)
+        .expect("started");
+    stopping.join().expect("it has stopped");
+    assert_eq!(ended.ending, Ending::Stopped);
+    // What is begun after that is ended at once.
+    let again = RealHost::new()
+        .run_bounded(&command, Duration::from_secs(600), &stop)
+        .expect("started");
+    assert_eq!(again.ending, Ending::Stopped);
+}
+
+#[test]
+fn what_a_program_leaves_behind_ends_with_it() {
+    let command = Command::new("sh").arguments(["-c", "sleep 600 & echo $!; exit 3"]);
+    let stop = Stop::default();
+    let ended = RealHost::new()
+        .run_bounded(&command, Duration::from_secs(600), &stop)
+        .expect("started");
+    assert_eq!(
+        (ended.ending, ended.output.status_code),
+        (Ending::Itself, Some(3))
+    );
+    let left = String::from_utf8(ended.output.stdout).expect("a number");
+    let goes_on = Path::new("/proc")
+        .join(left.trim())
+        .join("exe")
+        .read_link()
+        .is_ok();
+    assert!(!goes_on, "{left}");
+}
+
+/// Whether the process of this number runs; it may still be in the table when it does not.
+fn goes_on(number: &str) -> bool {
+    let process = Path::new("/proc").join(number.trim());
+    process.join("exe").read_link().is_ok()
+}
+
+fn fifo(path: &Path) {
+    let made = std::process::Command::new("mkfifo")
+        .arg(path)
+        .status()
+        .expect("started");
+    assert!(made.success());
 }

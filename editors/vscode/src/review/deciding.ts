@@ -54,6 +54,7 @@ export class Deciding {
             "freehold.review.keepAlike": (about) => this.decideGroup("freehold.keepAlike", about),
             "freehold.review.dropAlike": (about) => this.decideGroup("freehold.dropAlike", about),
             "freehold.review.keepTogether": (about) => this.decideGroup("freehold.keepTogether", about),
+            "freehold.review.dropTogether": (about) => this.decideGroup("freehold.dropTogether", about),
             "freehold.review.keepAll": () => this.run("freehold.keepAll"),
             "freehold.review.dropAll": () => this.dropAll(),
             "freehold.review.preview": (about) => this.preview(about),

@@ -68,9 +68,14 @@ export interface Evidence {
     /** Files that would not parse any more, with the first line at fault (from 1), or would again. */
     parse: { path: string; syntax: "broken" | "mended"; line?: number }[];
     /** How a command ended that was run against the files as they would be. */
-    tests?: { run: string; passed: boolean; output: string };
+    tests?: { run: string; passed: boolean; output: string; cut?: Cut };
     /** What another command says of the files as they would be, and what it no longer says. */
     diagnostics?: Diagnostics;
+}
+
+/** Why a command was ended before it was done: after so many seconds, or because somebody stopped it. */
+export interface Cut {
+    seconds?: number;
 }
 
 /** What a command says of files before and after: the first of it, and how many there are in all. */
@@ -81,6 +86,7 @@ export interface Diagnostics {
     goneCount: number;
     /** Whether it could not say anything. */
     failed: boolean;
+    cut?: Cut;
 }
 
 /** Something said of a line, counted from 1. */
@@ -156,7 +162,14 @@ function parseEvidence(value: unknown): Evidence {
             return { path: text(path), syntax, ...(typeof line === "number" ? { line } : {}) };
         }),
         ...(isRecord(tests)
-            ? { tests: { run: text(tests["run"]), passed: tests["passed"] === true, output: text(tests["output"]) } }
+            ? {
+                  tests: {
+                      run: text(tests["run"]),
+                      passed: tests["passed"] === true,
+                      output: text(tests["output"]),
+                      ...parseCut(tests["cut"]),
+                  },
+              }
             : {}),
         ...(isRecord(diagnostics) ? { diagnostics: parseDiagnostics(diagnostics) } : {}),
     };
@@ -176,7 +189,14 @@ function parseDiagnostics(value: Record<string, unknown>): Diagnostics {
         newCount: fresh.length + more("moreNew"),
         goneCount: gone.length + more("moreGone"),
         failed: isRecord(value["failed"]),
+        ...parseCut(value["cut"]),
     };
+}
+
+function parseCut(value: unknown): { cut?: Cut } {
+    if (!isRecord(value)) return {};
+    const { seconds } = value;
+    return { cut: typeof seconds === "number" ? { seconds } : {} };
 }
 
 function file(value: unknown): ReviewedFile | undefined {

@@ -2,7 +2,7 @@
 
 import { basename, dirname } from "node:path/posix";
 
-import { type Change, type Hunk, type Id, isText, type Review, type ReviewedFile } from "./state";
+import { type Change, type Cut, type Hunk, type Id, isText, type Review, type ReviewedFile } from "./state";
 
 /** A change in the tree. */
 export interface ChangeNode {
@@ -125,18 +125,23 @@ function evidence({ evidence: { parse, tests, diagnostics } }: Change): { remark
     let bad = parse.some(({ syntax }) => syntax === "broken");
     const output: string[] = [];
     if (tests !== undefined) {
-        remarks.push(`${tests.run}: ${tests.passed ? "passed" : "failed"}`);
+        remarks.push(`${tests.run}: ${cutShort(tests.cut) ?? (tests.passed ? "passed" : "failed")}`);
         bad ||= !tests.passed;
         if (!tests.passed) output.push(...tests.output.trimEnd().split("\n").slice(-outputLinesMax));
     }
     if (diagnostics !== undefined) {
-        const { run, failed, newCount, goneCount } = diagnostics;
-        remarks.push(`${run}: ${failed ? "failed" : `${newCount} new, ${goneCount} gone`}`);
-        bad ||= failed || newCount > 0;
+        const { run, failed, cut, newCount, goneCount } = diagnostics;
+        remarks.push(`${run}: ${cutShort(cut) ?? (failed ? "failed" : `${newCount} new, ${goneCount} gone`)}`);
+        bad ||= failed || cut !== undefined || newCount > 0;
         const lines = diagnostics.new.map(({ path, line, message }) => `${path}:${line}: ${message}`);
         output.push(...lines.slice(0, outputLinesMax));
     }
     return { remarks, bad, output };
+}
+
+function cutShort(cut: Cut | undefined): string | undefined {
+    if (cut === undefined) return undefined;
+    return cut.seconds === undefined ? "stopped" : `ended after ${cut.seconds} s, the longest that it may run`;
 }
 
 function fileRow({ change, file, hunks }: FileNode): Row {

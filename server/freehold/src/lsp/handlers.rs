@@ -26,6 +26,7 @@ use super::event::{Command, Event, Events, Item, Question, RequestId};
 use super::folders::Folder;
 use super::options::Options;
 use super::review_hands::Outgoing;
+use super::review_running::Stoppable;
 use super::status::{self, Status};
 use super::{review, review_handlers, review_report};
 use crate::review::Abilities;
@@ -45,6 +46,7 @@ pub struct Handlers {
     statuses: watch::Receiver<Status>,
     next_id: AtomicU64,
     shows_progress: std::sync::atomic::AtomicBool,
+    stoppable: Stoppable,
     reviews: ReviewReports,
 }
 
@@ -74,6 +76,7 @@ pub fn service(
         statuses,
         next_id: AtomicU64::new(0),
         shows_progress: false.into(),
+        stoppable: Stoppable::default(),
     })
     .custom_method("textDocument/didOpen", Handlers::did_open)
     .custom_method("textDocument/didChange", Handlers::did_change)
@@ -91,6 +94,7 @@ pub fn service(
     .custom_method("textDocument/codeAction", Handlers::code_action)
     .custom_method("textDocument/codeLens", Handlers::code_lens)
     .custom_method("workspace/textDocumentContent", Handlers::text_document_content)
+    .custom_method("window/workDoneProgress/cancel", Handlers::cancel_progress)
     .custom_method(
         "workspace/didChangeWatchedFiles",
         Handlers::did_change_watched_files,
@@ -144,6 +148,21 @@ impl Handlers {
     /// Where what happens is told.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Whether the editor shows work that goes on.
+    pub fn shows_progress(&self) -> bool {
+        self.shows_progress.load(Ordering::Relaxed)
+    }
+
+    /// The way to the editor.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What its user can stop.
+    pub fn stoppable(&self) -> &Stoppable {
+        &self.stoppable
     }
 
     fn report_reviews(&self) {

@@ -33,6 +33,7 @@ mod review_handlers;
 mod review_hands;
 mod review_line;
 mod review_report;
+mod review_running;
 mod review_view;
 mod scopes;
 mod seen;
@@ -124,14 +125,18 @@ async fn serve_with(
     let (outgoing, asked) = mpsc::unbounded_channel();
     let reviews = ReviewHands::new(Arc::clone(&backend), events.clone(), pictures, outgoing);
     let hands = Hands::new(backend, events.clone(), statuses, reviews);
-    let session = tokio::spawn(own(Session::new(), queue, hands));
+    let mut session = AbortOnDrop(tokio::spawn(own(Session::new(), queue, hands)));
     let (service, socket) = handlers::service(events, shown, pictured, asked);
-    tokio::select! {
+    let ended = tokio::select! {
         ended = transport::serve(input, output, service, socket) => ended,
         // It has no end of its own but a panic. Then nothing can be answered any more, and the editor
         // starts a new server.
-        _ = &mut AbortOnDrop(session) => Ended::Abruptly,
-    }
+        () = &mut session => return Ended::Abruptly,
+    };
+    // What the session has begun ends with it, before the process does.
+    session.0.abort();
+    session.await;
+    ended
 }
 
 /// Owns the session: the only place where it changes.
@@ -155,7 +160,9 @@ impl std::future::Future for AbortOnDrop {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Self::Output> {
         std::pin::Pin::new(&mut self.0).poll(context).map(|result| {
-            if let Err(error) = result {
+            if let Err(error) = result
+                && !error.is_cancelled()
+            {
                 tracing::error!("the session has failed: {error}");
             }
         })

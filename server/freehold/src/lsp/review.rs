@@ -1,6 +1,7 @@
 //! The reviews of the editor's workspace folders, as far as the session decides about them.
 
 use changes::{Edit, WorkspacePath};
+use host::Stop;
 use ropey::Rope;
 use serde_json::{Value, json};
 use text::{Document, Encoding, Range};
@@ -310,7 +311,7 @@ impl Reviews {
         if wanted.is_none() && all && waiting.len() > 1 {
             let mut answers = Vec::new();
             for id in waiting {
-                let (each, answered) = oneshot::channel();
+                let (each, answered) = Answer::channel(Stop::default());
                 answers.push(answered);
                 let command = command.clone();
                 self.at(id, effects, |desk, wanted| {

@@ -1,17 +1,19 @@
 //! The protocol's methods that are about reviews. As in [`super::handlers`], each pushes its event first.
 
+use host::Stop;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower_lsp_server::gen_lsp_types::{
     CodeActionKind, CodeActionOptions, CodeLensOptions, DidChangeWatchedFilesParams, ServerCapabilities,
-    TextDocumentContentOptions,
+    TextDocumentContentOptions, WorkDoneProgressCancelParams,
 };
 use tower_lsp_server::jsonrpc::{Error, Result};
 
 use super::event::Event;
 use super::handlers::Handlers;
 use super::review::ReviewEvent;
-use crate::review::uri;
+use super::review_running::{StopOnDrop, shown};
+use crate::review::{Answer, uri};
 
 /// Adds what the server can do about reviews to what it can do.
 pub fn add_capabilities(capabilities: &mut ServerCapabilities) {
@@ -83,18 +85,30 @@ impl Handlers {
 
     /// A command of a review, by its name.
     pub async fn review_command(&self, name: String, arguments: Vec<Value>) -> Result<Option<Value>> {
-        let (answer, answered) = oneshot::channel();
+        let stop = StopOnDrop(Stop::default());
+        let (answer, answered) = Answer::channel(stop.0.clone());
+        let runs = arguments.first().and_then(|first| first["run"].as_str());
+        let runs = runs.filter(|_| self.shows_progress()).map(str::to_owned);
         self.push(ReviewEvent::Asked {
             name,
             arguments,
             folder: None,
             answer,
         });
-        let result = answered.await.map_err(|_| Error::internal_error())?;
+        let answered = match runs {
+            Some(run) => shown(self.client(), self.stoppable(), &run, &stop.0, answered).await,
+            None => answered.await,
+        };
+        let result = answered.map_err(|_| Error::internal_error())?;
         result.map(Some).map_err(|message| Error {
             message: message.into(),
             ..Error::internal_error()
         })
+    }
+
+    /// `window/workDoneProgress/cancel`.
+    pub async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
+        self.stoppable().stop(&params.token);
     }
 
     fn push(&self, event: ReviewEvent) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use host::Stop;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -22,6 +23,8 @@ const OPEN_TRIES_MAX: u32 = 50;
 const OPEN_TRIES_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked whether another window still has the review open: one attempt to take a lock.
 const HELD_TRIES_EVERY: Duration = Duration::from_secs(1);
+/// When the editor leaves, what is known of a command that was being run is waited for so long.
+const LEAVING_TIME_MAX: Duration = Duration::from_millis(1800);
 
 /// Something that is told to the editor or asked of it.
 pub enum Outgoing {
@@ -66,6 +69,19 @@ pub struct ReviewHands {
     /// Where an apply waits for the editor.
     gates: HashMap<FolderId, std::sync::mpsc::Sender<bool>>,
     lines: HashMap<FolderId, AbortHandle>,
+    /// Ends the command that is being run against what waits.
+    stops: HashMap<FolderId, Stop>,
+}
+
+impl Drop for ReviewHands {
+    fn drop(&mut self) {
+        for stop in self.stops.values() {
+            stop.now();
+        }
+        for stop in self.stops.values() {
+            stop.wait_ended(LEAVING_TIME_MAX);
+        }
+    }
 }
 
 impl ReviewHands {
@@ -85,6 +101,7 @@ impl ReviewHands {
             slots: HashMap::new(),
             gates: HashMap::new(),
             lines: HashMap::new(),
+            stops: HashMap::new(),
         }
     }
 
@@ -98,17 +115,18 @@ impl ReviewHands {
                 self.slots.remove(&folder);
                 // An apply that waits for the editor is taken back.
                 self.gates.remove(&folder);
+                if let Some(stop) = self.stops.remove(&folder) {
+                    stop.now();
+                }
                 if let Some(line) = self.lines.remove(&folder) {
                     line.abort();
                 }
             }
             ReviewEffect::Join(answers, answer) => {
-                self.tasks.spawn(async move {
-                    // Who asked may have gone in this moment; then nobody wants to know.
-                    let _gone = answer.send(join(answers).await);
-                });
+                self.tasks.spawn(async move { answer.give(join(answers).await) });
             }
             ReviewEffect::Value(answer, value) => {
+                // Who asked may have gone in this moment; then nobody wants to know.
                 let _gone = answer.send(value);
             }
             ReviewEffect::Text(answer, text) => {
@@ -151,14 +169,11 @@ impl ReviewHands {
                     events.push(Event::Review(ReviewEvent::Waited { folder, number }));
                 });
             }
-            Effect::Answer(answer, result) => {
-                let _gone = answer.send(result);
-            }
+            Effect::Answer(answer, result) => answer.give(result),
             Effect::AnswerState(answer, workspaces) => {
                 self.tasks.spawn(async move {
                     let state = tokio::task::spawn_blocking(move || view::state(&workspaces)).await;
-                    let state = state.map_err(|error| format!("an internal error came up: {error}"));
-                    let _gone = answer.send(state);
+                    answer.give(state.map_err(|error| format!("an internal error came up: {error}")));
                 });
             }
             Effect::ShowDocument(uri) => self.tell(Outgoing::Show(uri)),
@@ -219,11 +234,19 @@ impl ReviewHands {
         if matches!(&job, Job::Apply(apply) if apply.gated) {
             self.gates.insert(folder, gate);
         }
+        let under_way = match &job {
+            Job::TryOut(wanted) => {
+                self.stops.insert(folder, wanted.stop.clone());
+                Some(wanted.stop.under_way())
+            }
+            _ => None,
+        };
         let events = self.events.clone();
         let begun = self.events.clone();
         self.tasks.spawn(async move {
             let failed = failure(&job);
             let work = move || {
+                let _under_way = under_way;
                 let workspace = slot.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
                 let begun = || {
                     begun.push(Event::Review(ReviewEvent::JobDone {
@@ -294,8 +317,10 @@ fn failure(job: &Job) -> fn(String) -> Done {
         },
         Job::TakeBack { .. } => |message| Done::FoundBack(Err(message)),
         Job::Record { .. } => |message| Done::Recorded(Err(message)),
-        Job::ListSteps | Job::DiffStep(_) | Job::Audit => |message| Done::Read(Err(message)),
-        Job::TryOut { .. } => |message| Done::TriedOut(Err(message)),
+        Job::ListSteps | Job::DiffStep(_) | Job::Audit | Job::Behind { .. } => {
+            |message| Done::Read(Err(message))
+        }
+        Job::TryOut(_) => |message| Done::TriedOut(Err(message)),
     }
 }
 
@@ -321,14 +346,15 @@ async fn join(answers: Vec<oneshot::Receiver<Result<Value, String>>>) -> Result<
     Ok(value)
 }
 
-/// Answers commands of the terminal, which come over a socket, through the session.
+/// Answers commands of the terminal, which come over a socket, through the session; `stop` ends what they run.
 pub fn asked(
     events: &Events,
     folder: FolderId,
     name: String,
     arguments: Vec<Value>,
+    stop: Stop,
 ) -> oneshot::Receiver<Result<Value, String>> {
-    let (answer, answered): (Answer, _) = oneshot::channel();
+    let (answer, answered) = Answer::channel(stop);
     events.push(Event::Review(ReviewEvent::Asked {
         name,
         arguments,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use axum::serve::Listener as _;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::task::JoinSet;
 
 use super::backend::Backend;
@@ -11,6 +11,7 @@ use super::event::Events;
 use super::review::FolderId;
 use super::review_hands::asked;
 use crate::review::line::{LINE_BYTES_MAX, answer, read_question};
+use host::Stop;
 
 /// Listens for the terminal at the socket of the workspace at `root`, for good.
 pub async fn listen(backend: &dyn Backend, root: &Path, folder: FolderId, events: Events) {
@@ -41,7 +42,16 @@ async fn serve(stream: tokio::net::UnixStream, folder: FolderId, events: Events)
         }
         let result = match read_question(&line) {
             Ok((name, arguments)) => {
-                let answered = asked(&events, folder, name, arguments).await;
+                let stop = Stop::default();
+                let mut answered = asked(&events, folder, name, arguments, stop.clone());
+                let answered = tokio::select! {
+                    answered = &mut answered => answered,
+                    // Whoever asked says nothing any more: what runs for them ends, and says so.
+                    () = end(&mut input) => {
+                        stop.now();
+                        answered.await
+                    }
+                };
                 answered.unwrap_or_else(|_| Err("the editor's server is leaving".to_owned()))
             }
             Err(message) => Err(message),
@@ -49,5 +59,13 @@ async fn serve(stream: tokio::net::UnixStream, folder: FolderId, events: Events)
         if output.write_all(answer(&result).as_bytes()).await.is_err() {
             return;
         }
+    }
+}
+
+/// Waits until nothing comes any more; what has come meanwhile is left to be read.
+async fn end(input: &mut (impl AsyncBufRead + Unpin)) {
+    match input.fill_buf().await {
+        Ok([]) | Err(_) => {}
+        Ok(_) => std::future::pending().await,
     }
 }

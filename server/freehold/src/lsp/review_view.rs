@@ -17,6 +17,13 @@ const DROP_FILE: &str = "Drop all in file";
 const KEEP_ALL: &str = "Keep all";
 const DROP_ALL: &str = "Drop all";
 const SHOW_DIFF: &str = "Show diff";
+const KEEP_TOGETHER: &str = "Keep this change and what belongs to it";
+const DROP_TOGETHER: &str = "Drop this change and what belongs to it";
+const KEEP_ALIKE: &str = "Keep all changes like this";
+const DROP_ALIKE: &str = "Drop all changes like this";
+
+/// So many of the hunks that belong to one are named with it.
+const PLACES_MAX: usize = 3;
 
 /// The kind of the actions: what the light bulb offers for a diagnostic.
 const KIND: &str = "quickfix";
@@ -41,6 +48,16 @@ fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope, remarks: Option<&Vec<
     for remark in remarks.into_iter().flatten() {
         message = format!("{message}; {remark}");
     }
+    let related = shown.related.known(&shown.review).unwrap_or_default();
+    let together = related.together(view.id);
+    if !together.is_empty() {
+        let places = together.iter().filter_map(|&hunk| shown.review.hunk(hunk));
+        let places: Vec<String> = places.map(|view| place(&view)).take(PLACES_MAX).collect();
+        message = format!("{message}; stands or falls with {}", places.join(", "));
+        if together.len() > PLACES_MAX {
+            message = format!("{message} and {} more", together.len() - PLACES_MAX);
+        }
+    }
     json!({
         "range": range_value(marked(view, rope, shown.encoding)),
         "severity": 4,
@@ -49,6 +66,23 @@ fn diagnostic(shown: &Shown, view: &HunkView, rope: &Rope, remarks: Option<&Vec<
         "message": message,
         "data": { "hunk": shown.name(view.id), "digest": view.digest.to_string() },
     })
+}
+
+/// Where a hunk is, for a person.
+fn place(view: &HunkView) -> String {
+    let line = match view.part {
+        Part::Text(hunk) => {
+            let before = view
+                .file
+                .text()
+                .live()
+                .get(..hunk.range().start)
+                .unwrap_or_default();
+            before.matches('\n').count() + 1
+        }
+        Part::Whole(_) => 1,
+    };
+    format!("{}:{line}", view.file.path())
 }
 
 /// The range of a hunk without the line end behind it, so that only its own lines are marked.
@@ -90,6 +124,7 @@ pub fn actions(desk: &Desk, path: &WorkspacePath, uri: &str, range: Range, only:
     };
     let shown = Shown::bare(desk);
     let remarks = evidence::remarks(&shown, path);
+    let related = shown.related.known(&shown.review).unwrap_or_default();
     for view in desk.review().hunks().filter(|view| view.file.path() == path) {
         let at = range_of(&view, &rope, desk.encoding());
         let last = if at.end > at.start && at.end.character == 0 {
@@ -103,7 +138,30 @@ pub fn actions(desk: &Desk, path: &WorkspacePath, uri: &str, range: Range, only:
         let argument = json!({ "hunk": shown.name(view.id), "digest": view.digest.to_string() });
         let mark = diagnostic(&shown, &view, &rope, remarks.get(&view.id));
         push(KEEP, "freehold.keepHunk", argument.clone(), Some(mark.clone()));
-        push(DROP, "freehold.dropHunk", argument, Some(mark));
+        push(DROP, "freehold.dropHunk", argument.clone(), Some(mark.clone()));
+        if !related.together(view.id).is_empty() {
+            push(
+                KEEP_TOGETHER,
+                "freehold.keepTogether",
+                argument.clone(),
+                Some(mark.clone()),
+            );
+            push(
+                DROP_TOGETHER,
+                "freehold.dropTogether",
+                argument.clone(),
+                Some(mark.clone()),
+            );
+        }
+        if !related.alike(view.id).is_empty() {
+            push(
+                KEEP_ALIKE,
+                "freehold.keepAlike",
+                argument.clone(),
+                Some(mark.clone()),
+            );
+            push(DROP_ALIKE, "freehold.dropAlike", argument, Some(mark));
+        }
     }
     let in_file = json!({ "uri": uri });
     push(KEEP_FILE, "freehold.keepFile", in_file.clone(), None);

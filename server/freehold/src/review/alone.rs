@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::Host;
+use host::{Host, Stop};
 use ropey::Rope;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
 use super::abilities::Abilities;
 use super::command::Command;
-use super::desk::{Client, Desk, Documents, Effect};
+use super::desk::{Answer, Client, Desk, Documents, Effect};
 use super::uri;
 use super::view;
 use super::workspace::{Workspace, open_gate};
@@ -59,12 +58,12 @@ impl Alone {
         Ok(alone)
     }
 
-    /// Carries out a command to its end.
+    /// Carries out a command to its end; what it runs ends before when `stop` says so.
     ///
     /// # Errors
     /// Why it cannot be carried out.
-    pub fn ask(&mut self, command: Command, say: &mut dyn FnMut(&str)) -> Result<Value, String> {
-        let (answer, mut answered) = oneshot::channel();
+    pub fn ask(&mut self, command: Command, stop: &Stop, say: &mut dyn FnMut(&str)) -> Result<Value, String> {
+        let (answer, mut answered) = Answer::channel(stop.clone());
         let mut effects = Vec::new();
         self.desk.ask(command, answer, &NoDocuments, &mut effects);
         self.perform(effects, say);
@@ -82,14 +81,8 @@ impl Alone {
                     let done = self.workspace.perform(job, || {}, &mut open_gate);
                     self.desk.job_done(done, &NoDocuments, &mut next);
                 }
-                Effect::Answer(answer, result) => {
-                    // Whoever asked waits in this very call.
-                    let _taken = answer.send(result);
-                }
-                Effect::AnswerState(answer, workspaces) => {
-                    // As above.
-                    let _taken = answer.send(Ok(view::state(&workspaces)));
-                }
+                Effect::Answer(answer, result) => answer.give(result),
+                Effect::AnswerState(answer, workspaces) => answer.give(Ok(view::state(&workspaces))),
                 Effect::Say(message) => say(&message),
                 // Nobody is shown anything, and no editor is asked for anything.
                 Effect::Changed

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use changes::{ChangeId, Digest, HunkId, LineId};
+use changes::{ChangeId, Digest, HunkId, LineId, WorkspacePath};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::trial::Purpose;
+use super::origin::Given;
+use super::trial::{Purpose, Trial};
 
 /// The names of the commands, as editors know them.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 25] = [
     "freehold.keepHunk",
     "freehold.dropHunk",
     "freehold.keepLines",
@@ -17,6 +18,7 @@ pub const NAMES: [&str; 24] = [
     "freehold.keepAlike",
     "freehold.dropAlike",
     "freehold.keepTogether",
+    "freehold.dropTogether",
     "freehold.keepFile",
     "freehold.dropFile",
     "freehold.keepChange",
@@ -65,6 +67,8 @@ pub enum Command {
         title: String,
         /// Who proposes it.
         origin: String,
+        /// What stands behind it.
+        from: Box<Given>,
     },
     /// Go back.
     Undo(Scope),
@@ -90,16 +94,14 @@ pub enum Command {
     /// Everything that waits.
     Review,
     /// Run a command against the files as they would be, or also as they are.
-    TryOut {
-        /// What for.
-        purpose: Purpose,
-        /// The change that the outcome is evidence for; else of all that wait.
-        change: Option<ChangeId>,
-        /// The command, for the shell of the system.
-        run: String,
-    },
+    TryOut(Trial),
     /// What is on record: all of it, once it has been verified.
     Audit,
+    /// What stands behind the lines of a file.
+    Behind {
+        /// Its path in the workspace.
+        path: WorkspacePath,
+    },
 }
 
 /// A hunk as it was shown.
@@ -167,6 +169,8 @@ struct Arguments {
     step: Option<u64>,
     index: Option<usize>,
     run: Option<String>,
+    seconds: Option<u32>,
+    from: Given,
 }
 
 /// A patch is text; where it is not UTF-8 it comes as bytes.
@@ -226,6 +230,7 @@ impl Command {
                 },
                 title: arguments.title.unwrap_or_else(|| "A patch".to_owned()),
                 origin: arguments.origin.unwrap_or_else(|| "patch".to_owned()),
+                from: Box::new(arguments.from),
             },
             "undo" => Self::Undo(arguments.scope()?),
             "redo" => Self::Redo(arguments.scope()?),
@@ -238,7 +243,7 @@ impl Command {
                 change: arguments.change()?,
             },
             "review" => Self::Review,
-            "check" | "diagnose" => Self::TryOut {
+            "check" | "diagnose" => Self::TryOut(Trial {
                 purpose: if bare == "check" {
                     Purpose::Check
                 } else {
@@ -246,8 +251,14 @@ impl Command {
                 },
                 change: arguments.change()?,
                 run: arguments.run.ok_or("`run` is missing")?,
+                seconds_max: arguments.seconds,
+            }),
+            "audit" => match arguments.path {
+                None => Self::Audit,
+                Some(path) => Self::Behind {
+                    path: WorkspacePath::parse(&path).map_err(|error| error.to_string())?,
+                },
             },
-            "audit" => Self::Audit,
             _ => match (bare.strip_prefix("keep"), bare.strip_prefix("drop")) {
                 (Some(what), _) => Self::Keep(pick(&arguments, what)?),
                 (None, Some(what)) => Self::Drop(pick(&arguments, what)?),

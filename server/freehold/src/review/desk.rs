@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use changes::{HunkId, Review, WorkspacePath};
+use host::Stop;
 use ropey::Rope;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -17,15 +18,34 @@ use super::applying::{Applying, Then};
 use super::command::Command;
 use super::editing::DocumentEdit;
 use super::evidence::Parsed;
-use super::job::{Done, Job, Marks};
+use super::job::{Done, Job, Marks, TryOut};
 use super::keeping;
 use super::previewing::Shown;
 use super::proposing;
+use super::related::Related;
 use super::trial::{Outcome, Trials};
 use super::view;
 
-/// Where the answer to a command goes.
-pub type Answer = oneshot::Sender<Result<Value, String>>;
+/// Where the answer to a command goes, and how whoever waits for it says that they do not want it any more.
+#[derive(Debug)]
+pub struct Answer {
+    to: oneshot::Sender<Result<Value, String>>,
+    stop: Stop,
+}
+
+impl Answer {
+    /// An answer, and where it comes; a command that runs for it ends when `stop` says so.
+    #[must_use]
+    pub fn channel(stop: Stop) -> (Self, oneshot::Receiver<Result<Value, String>>) {
+        let (to, from) = oneshot::channel();
+        (Self { to, stop }, from)
+    }
+
+    /// Gives it; whoever asked may have gone in this moment, and then nobody wants to know.
+    pub fn give(self, answer: Result<Value, String>) {
+        let _gone = self.to.send(answer);
+    }
+}
 
 /// Commands that may wait at once; an editor that asks for more has lost its way.
 const QUEUE_MAX: usize = 1024;
@@ -135,6 +155,7 @@ pub struct Desk {
     /// What came of commands that were run against what waits.
     pub(super) trials: Arc<Trials>,
     parsed: Arc<Parsed>,
+    related: Arc<Related>,
 }
 
 impl Desk {
@@ -159,6 +180,7 @@ impl Desk {
             numbers: 0,
             trials: Arc::default(),
             parsed: Arc::default(),
+            related: Arc::default(),
         }
     }
 
@@ -184,6 +206,12 @@ impl Desk {
     #[must_use]
     pub fn parsed(&self) -> &Arc<Parsed> {
         &self.parsed
+    }
+
+    /// Which hunks go with which, as far as that was found.
+    #[must_use]
+    pub fn related(&self) -> &Arc<Related> {
+        &self.related
     }
 
     /// Which of the editor's folders it is for; nothing for the first.
@@ -372,6 +400,11 @@ impl Desk {
             Command::Undo(_) | Command::Redo(_) => self.find_back(command, answer, 0, documents, effects),
             Command::Checkpoints => self.read(Job::ListSteps, answer, effects),
             Command::Audit => self.read(Job::Audit, answer, effects),
+            Command::Behind { path } => {
+                let open = self.open.get(&path).and_then(|uri| documents.document(uri));
+                let text = open.map(|(text, _)| text.clone());
+                self.read(Job::Behind { path, text }, answer, effects);
+            }
             Command::Diff { step: Some(step) } => {
                 self.read(Job::DiffStep(changes::StepId(step)), answer, effects);
             }
@@ -392,19 +425,19 @@ impl Desk {
                 let shown = view::Shown::of(self, documents);
                 effects.push(Effect::AnswerState(answer, vec![shown]));
             }
-            Command::TryOut { purpose, change, run } => {
+            Command::TryOut(trial) => {
                 if self.trying.is_some() {
                     let message = "a command is being run already; try again when it has ended";
                     effects.push(Effect::Answer(answer, Err(message.to_owned())));
                     return;
                 }
-                let review = Arc::clone(&self.review);
-                effects.push(Effect::Do(Job::TryOut {
-                    purpose,
-                    change,
-                    review,
-                    run,
-                }));
+                let change = trial.change;
+                effects.push(Effect::Do(Job::TryOut(Box::new(TryOut {
+                    trial,
+                    review: Arc::clone(&self.review),
+                    open: self.open_texts(documents),
+                    stop: answer.stop.clone(),
+                }))));
                 self.trying = Some((change, answer));
             }
         }

@@ -7,6 +7,7 @@ use changes::{
     About, Authority, ChangeInfo, Content, Live, Proposal, ProposedFile, Review, TakeBack, WorkspacePath,
     Write, edits,
 };
+use ropey::Rope;
 use serde_json::json;
 
 use super::applying::{Applying, Stage, TRIES_MAX, Then};
@@ -18,6 +19,14 @@ use super::job::{Back, Job};
 use super::keeping::refuse;
 
 impl Desk {
+    /// What the editor has open.
+    pub(super) fn open_texts(&self, documents: &dyn Documents) -> BTreeMap<WorkspacePath, Rope> {
+        let text = |uri| documents.document(uri).map(|(text, _)| text.clone());
+        let open = self.open.iter();
+        open.filter_map(|(path, uri)| Some((path.clone(), text(uri)?)))
+            .collect()
+    }
+
     pub(super) fn find_back(
         &mut self,
         command: Command,
@@ -32,13 +41,7 @@ impl Desk {
             // Nothing else goes back or forward.
             _ => return,
         };
-        let mut open = BTreeMap::new();
-        for (path, uri) in &self.open {
-            if let Some((text, _)) = documents.document(uri) {
-                open.insert(path.clone(), text.clone());
-            }
-        }
-        let scope = scope.clone();
+        let (scope, open) = (scope.clone(), self.open_texts(documents));
         effects.push(Effect::Do(Job::TakeBack { scope, forward, open }));
         self.work = Some(Work::FindingBack(command, answer, tries));
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use changes::{About, AuditKind, ChangeId, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
+use changes::{About, AuditKind, Live, Recovered, Review, StepId, TakeBack, WorkspacePath, Write};
+use host::Stop;
 use ropey::Rope;
 
 use super::command::Scope;
-use super::trial::{Outcome, Purpose, Trials};
+use super::trial::{Outcome, Trial, Trials};
 
 /// Something to be done in the world, away from whoever owns the review.
 #[derive(Debug)]
@@ -39,18 +40,29 @@ pub enum Job {
     /// Make the patch of a step.
     DiffStep(StepId),
     /// Run a command against the files as they would be, or are.
-    TryOut {
-        /// What for.
-        purpose: Purpose,
-        /// The change that the outcome is evidence for; else of all that wait.
-        change: Option<ChangeId>,
-        /// The files.
-        review: Arc<Review>,
-        /// The command, for the shell.
-        run: String,
-    },
+    TryOut(Box<TryOut>),
     /// Verify the audit log and give it.
     Audit,
+    /// Find out what stands behind the lines of a file.
+    Behind {
+        /// The file.
+        path: WorkspacePath,
+        /// What the editor has of it, if it has it open.
+        text: Option<Rope>,
+    },
+}
+
+/// A command to run against the files as they would be, or are.
+#[derive(Debug)]
+pub struct TryOut {
+    /// The command, and what it is run for.
+    pub trial: Trial,
+    /// The files.
+    pub review: Arc<Review>,
+    /// What the editor has open.
+    pub open: BTreeMap<WorkspacePath, Rope>,
+    /// Ends it.
+    pub stop: Stop,
 }
 
 /// Something to write.

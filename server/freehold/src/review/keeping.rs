@@ -14,6 +14,7 @@ use super::command::{Pick, Seen};
 use super::desk::{Answer, Desk, Documents, Effect, Work};
 use super::editing::{Editing, Expected};
 use super::job::{Job, Record};
+use super::origin;
 use super::uri;
 
 /// How one hunk is kept.
@@ -25,9 +26,9 @@ pub(super) enum How {
 }
 
 /// What is decided about hunks, in the words of the audit log.
-struct Decisions<'a> {
-    decision: &'a str,
-    hunks: &'a [HunkId],
+pub(super) struct Decisions<'a> {
+    pub(super) decision: &'a str,
+    pub(super) hunks: &'a [HunkId],
 }
 
 impl Desk {
@@ -218,7 +219,7 @@ impl Desk {
         }
         let applying = Applying {
             writes,
-            about: self.about(&hunks),
+            about: self.about(&hunks, |title| self.review.about(&plan, title, "")),
             records: records(&self.review, &decisions),
             editing,
             tries,
@@ -268,18 +269,27 @@ impl Desk {
         }
     }
 
-    fn about(&self, hunks: &[HunkId]) -> About {
+    /// Why hunks are carried out; `make` gets the title. A step of several changes belongs to the session and
+    /// the run of the first.
+    pub(super) fn about(&self, hunks: &[HunkId], make: impl FnOnce(&str) -> About) -> About {
         let views = hunks.iter().filter_map(|&id| self.review.hunk(id));
         let changes: BTreeSet<changes::ChangeId> = views.map(|view| view.change).collect();
-        let known: Vec<_> = changes.iter().filter_map(|&id| self.review.change(id)).collect();
-        let titles: Vec<&str> = known.iter().map(|info| info.title.as_str()).collect();
-        let session = known.first().map(|info| info.origin.clone()).unwrap_or_default();
+        let known = changes
+            .iter()
+            .filter_map(|&id| Some((id, self.review.change(id)?)));
+        let known: Vec<_> = known.collect();
+        let titles: Vec<&str> = known.iter().map(|(_, info)| info.title.as_str()).collect();
+        let about = make(&titles.join("; "));
+        let Some(&(first, info)) = known.first() else {
+            return about;
+        };
         About {
-            title: titles.join("; "),
-            session,
-            run: changes.first().map(ToString::to_string).unwrap_or_default(),
-            hunks: hunks.to_vec(),
-            ..About::default()
+            session: origin::session(info).to_owned(),
+            run: match info.provenance.run.as_str() {
+                "" => first.to_string(),
+                run => run.to_owned(),
+            },
+            ..about
         }
     }
 
@@ -319,20 +329,27 @@ pub(super) fn is_plain_edit(file: &PlannedFile) -> bool {
     file.after.as_ref().is_some_and(same)
 }
 
-fn records(review: &Review, decisions: &Decisions) -> Vec<Record> {
+/// The records of decisions about hunks.
+pub(super) fn records(review: &Review, decisions: &Decisions) -> Vec<Record> {
     let views = decisions.hunks.iter().filter_map(|&id| review.hunk(id));
     let record = |view: HunkView| {
-        let origin = review.change(view.change).map(|info| info.origin.clone());
+        let behind = review.change(view.change).map(origin::fields);
+        let how = match (view.decision, view.part) {
+            (Decision::Lines(_), _) => " lines",
+            (_, changes::Part::Text(hunk)) if hunk.first_proposed().is_some() => " edited",
+            _ => "",
+        };
+        let mut fields = vec![("decision", format!("{}{how}", decisions.decision))];
+        fields.extend(behind.unwrap_or_default());
+        fields.extend([
+            ("change", view.change.to_string()),
+            ("hunk", view.id.to_string()),
+            ("path", view.file.path().to_string()),
+            ("digest", view.digest.to_string()),
+        ]);
         Record {
             kind: AuditKind::Decision,
-            fields: vec![
-                ("decision", decisions.decision.to_owned()),
-                ("session", origin.unwrap_or_default()),
-                ("change", view.change.to_string()),
-                ("hunk", view.id.to_string()),
-                ("path", view.file.path().to_string()),
-                ("digest", view.digest.to_string()),
-            ],
+            fields,
         }
     };
     views.map(record).collect()

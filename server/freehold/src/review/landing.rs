@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use changes::{About, AuditKind, ChangeId, Content, HunkId, Part, Status, Write};
+use changes::{Content, HunkId, Status, Write};
 
 use super::applying::{Applying, Stage, Then};
 use super::desk::{Desk, Effect, Work};
 use super::editing::{Editing, without};
-use super::job::{Job, Record};
+use super::job::Job;
+use super::keeping::{Decisions, records};
 
 impl Desk {
     /// Puts on record which hunks an editor has carried out by itself: late, or because the user ticked
@@ -70,32 +71,14 @@ impl Desk {
         if writes.is_empty() {
             return false;
         }
-        let titles: BTreeSet<ChangeId> = self
-            .review
-            .hunks()
-            .filter(|view| landed.contains(&view.id) && matches!(view.part, Part::Text(_)))
-            .map(|view| view.change)
-            .collect();
-        let titles: Vec<&str> = titles
-            .iter()
-            .filter_map(|&change| self.review.change(change))
-            .map(|info| info.title.as_str())
-            .collect();
-        let record = |hunk: &HunkId| Record {
-            kind: AuditKind::Decision,
-            fields: vec![
-                ("decision", "keep in the editor".to_owned()),
-                ("hunk", hunk.to_string()),
-            ],
+        let decisions = Decisions {
+            decision: "keep in the editor",
+            hunks: &hunks,
         };
         let applying = Applying {
             writes,
-            about: About {
-                title: titles.join("; "),
-                hunks: hunks.clone(),
-                ..About::default()
-            },
-            records: hunks.iter().map(record).collect(),
+            about: self.about(&hunks, |title| self.review.about_landed(&hunks, title, "")),
+            records: records(&self.review, &decisions),
             editing: Editing::default(),
             tries: 0,
             stage: Stage::Begins,

@@ -70,6 +70,17 @@ mod connected {
             })
         }
 
+        /// Says, from another thread, that what runs for us is to end; its answer is still waited for. Nothing
+        /// can be asked afterwards.
+        ///
+        /// # Errors
+        /// When the system has no more to give.
+        pub fn ender(&self) -> anyhow::Result<impl FnOnce() + Send + use<>> {
+            let stream = self.stream.get_ref().try_clone()?;
+            // If it is closed already, the server has heard it.
+            Ok(move || drop(stream.shutdown(std::net::Shutdown::Write)))
+        }
+
         /// Has a command carried out.
         ///
         /// # Errors
@@ -104,6 +115,14 @@ impl Line {
     #[must_use]
     pub fn connect(_host: &dyn Host, _paths: &Paths, _root: &Path) -> Option<Self> {
         None
+    }
+
+    /// Is never called: nobody is connected.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn ender(&self) -> anyhow::Result<impl FnOnce() + Send + use<>> {
+        anyhow::Ok(|| {})
     }
 
     /// Is never called: nobody is connected.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use changes::{Content, Overlaid, Review, WorkspacePath};
-use host::{Host, Kind, Tree};
+use host::{Host, Kind, Stop, Tree};
 
 /// Folders that are never laid out: what they hold is made from the rest, or is none of a command's business.
 const LEFT_OUT: [&str; 4] = [".git", "target", "node_modules", ".freehold"];
@@ -22,15 +22,16 @@ pub enum Side {
     Proposed,
 }
 
-/// Lays out in `to` what the workspace at `root` is or would be.
+/// Lays out in `to` what the workspace at `root` is or would be; false if it was stopped before all was there.
 pub fn lay_out(
     host: &dyn Host,
     root: &Path,
     tree: &dyn Tree,
     review: &Review,
     side: Side,
+    stop: &Stop,
     to: &Path,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     if host.exists(to) {
         host.remove_folder(to)?;
     }
@@ -53,6 +54,9 @@ pub fn lay_out(
                 }
                 Kind::File => {
                     count += 1;
+                    if stop.is_said() {
+                        return Ok(false);
+                    }
                     anyhow::ensure!(
                         count <= FILES_MAX,
                         "the workspace has more than {FILES_MAX} files, too many to copy for a check"
@@ -64,9 +68,10 @@ pub fn lay_out(
         }
     }
     match side {
-        Side::Live => lay_live(host, review, to),
-        Side::Proposed => lay_over(host, review, to),
+        Side::Live => lay_live(host, review, to)?,
+        Side::Proposed => lay_over(host, review, to)?,
     }
+    Ok(true)
 }
 
 fn lay_live(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
@@ -79,7 +84,8 @@ fn lay_live(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn put(over: &dyn Tree, path: &WorkspacePath, content: &Content, mode: u32) -> anyhow::Result<()> {
+/// Puts a file over what was laid out.
+pub fn put(over: &dyn Tree, path: &WorkspacePath, content: &Content, mode: u32) -> anyhow::Result<()> {
     let bytes = content
         .encode()
         .with_context(|| format!("cannot write `{path}`"))?;

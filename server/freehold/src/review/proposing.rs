@@ -45,7 +45,13 @@ impl Desk {
         documents: &dyn Documents,
         effects: &mut Vec<Effect>,
     ) {
-        let Command::Propose { patch, title, origin } = command else {
+        let Command::Propose {
+            patch,
+            title,
+            origin,
+            from,
+        } = command
+        else {
             return;
         };
         if let Some(reason) = failures.values().next() {
@@ -70,7 +76,7 @@ impl Desk {
         let info = ChangeInfo {
             title,
             origin,
-            ..ChangeInfo::default()
+            provenance: from.provenance(),
         };
         let mut review = Review::clone(&self.review);
         let proposed = parse(&patch).and_then(|patches| {

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use changes::{ChangeId, FileReview, Review};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::diagnosing::{self, Diagnostic, Moved};
+use super::job::TryOut;
 use super::materialise::Side;
+use super::running::{Ran, Running};
 use super::workspace::Workspace;
 
 /// Most of the output of a command that is kept, in bytes: its end.
@@ -29,6 +30,32 @@ pub enum Purpose {
     Diagnose,
 }
 
+/// A command to run, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// What for.
+    pub purpose: Purpose,
+    /// The change that the outcome is evidence for; else of all that wait.
+    pub change: Option<ChangeId>,
+    /// The command, for the shell of the system.
+    pub run: String,
+    /// How long it may run, each time, in seconds; else as the user has it in the settings.
+    pub seconds_max: Option<u32>,
+}
+
+/// Why a command was ended before it was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// It had run for as long as it may.
+    TimeOver {
+        /// How long that is.
+        seconds: u32,
+    },
+    /// Whoever wanted it stopped it, or left.
+    Stopped,
+}
+
 /// How a command ended that was run against the files as they would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
@@ -38,12 +65,15 @@ pub struct Checked {
     pub passed: bool,
     /// Its exit code; none if a signal ended it.
     pub code: Option<i32>,
+    /// Why it was ended before it was done, if it was.
+    #[serde(default)]
+    pub cut: Option<Cut>,
     /// The end of what it printed.
     pub output: String,
 }
 
 /// What a command says of the files as they would be, against what it says of them as they are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosed {
     /// The command.
     pub run: String,
@@ -60,6 +90,9 @@ pub struct Diagnosed {
     /// If it gave none at all and did not end well: its exit code, none if a signal ended it, and the end of
     /// what it printed.
     pub failed: Option<(Option<i32>, String)>,
+    /// Why it was ended before it was done, if it was: then nothing was compared.
+    #[serde(default)]
+    pub cut: Option<Cut>,
 }
 
 /// What came of a trial.
@@ -107,7 +140,19 @@ impl Outcome {
 /// How a command ended, in the words of the protocol.
 #[must_use]
 pub fn checked_value(checked: &Checked) -> Value {
-    json!({ "run": checked.run, "passed": checked.passed, "code": checked.code, "output": checked.output })
+    let mut value = json!({
+        "run": checked.run, "passed": checked.passed, "code": checked.code, "output": checked.output,
+    });
+    put_cut(&mut value, checked.cut);
+    value
+}
+
+fn put_cut(value: &mut Value, cut: Option<Cut>) {
+    match cut {
+        None => {}
+        Some(Cut::TimeOver { seconds }) => value["cut"] = json!({ "why": "timeOver", "seconds": seconds }),
+        Some(Cut::Stopped) => value["cut"] = json!({ "why": "stopped" }),
+    }
 }
 
 /// What would be new and gone, in the words of the protocol.
@@ -136,30 +181,20 @@ pub fn diagnosed_value(diagnosed: &Diagnosed) -> Value {
     if let Some((code, output)) = &diagnosed.failed {
         value["failed"] = json!({ "code": code, "output": output });
     }
+    put_cut(&mut value, diagnosed.cut);
     value
-}
-
-/// How a command ended, and what it said of files.
-struct Ran {
-    output: host::Output,
-    diagnostics: Vec<Diagnostic>,
 }
 
 impl Workspace {
     /// Runs a command for a change, or for all that waits, and keeps what came of it.
-    pub(super) fn try_out(
-        &self,
-        purpose: Purpose,
-        change: Option<ChangeId>,
-        review: &Review,
-        run: &str,
-    ) -> anyhow::Result<Outcome> {
-        let outcome = match purpose {
-            Purpose::Check => Outcome::Checked(self.check(review, run)?),
-            Purpose::Diagnose => Outcome::Diagnosed(self.diagnose(review, run)?),
+    pub(super) fn try_out(&self, wanted: &TryOut) -> anyhow::Result<Outcome> {
+        let running = Running::permit(self, wanted)?;
+        let outcome = match wanted.trial.purpose {
+            Purpose::Check => Outcome::Checked(check(&running, &wanted.trial.run)?),
+            Purpose::Diagnose => Outcome::Diagnosed(diagnose(&running, wanted)?),
         };
-        if let Some(change) = change {
-            let mut trials = self.trials(review);
+        if let Some(change) = wanted.trial.change {
+            let mut trials = self.trials(&wanted.review);
             trials.entry(Some(change)).or_default().put(outcome.clone());
             let kept: Vec<(u64, &Outcomes)> = trials
                 .iter()
@@ -188,71 +223,56 @@ impl Workspace {
     fn trials_path(&self) -> std::path::PathBuf {
         self.folder().join("trials")
     }
+}
 
-    fn check(&self, review: &Review, run: &str) -> anyhow::Result<Checked> {
-        let Ran { output, .. } = self.run_in_copy(review, Side::Proposed, run)?;
-        Ok(Checked {
-            run: run.to_owned(),
-            passed: output.success(),
-            code: output.status_code,
-            output: tail(&output),
-        })
-    }
+fn check(running: &Running, run: &str) -> anyhow::Result<Checked> {
+    let Ran { output, cut, .. } = running.run(Side::Proposed)?;
+    Ok(Checked {
+        run: run.to_owned(),
+        passed: output.success() && cut.is_none(),
+        code: output.status_code,
+        cut,
+        output: tail(&output),
+    })
+}
 
-    fn diagnose(&self, review: &Review, run: &str) -> anyhow::Result<Diagnosed> {
-        let before = self.run_in_copy(review, Side::Live, run)?;
-        let after = self.run_in_copy(review, Side::Proposed, run)?;
-        let said_nothing = before.diagnostics.is_empty() && after.diagnostics.is_empty();
-        let failed = (said_nothing && !after.output.success())
-            .then(|| (after.output.status_code, tail(&after.output)));
-        let count = after.diagnostics.len();
-        let moved = review.files().filter_map(moved).collect();
-        let compared = diagnosing::compare(before.diagnostics, after.diagnostics, &moved);
-        let (new, more_new) = shortened(compared.new);
-        let (gone, more_gone) = shortened(compared.gone);
-        Ok(Diagnosed {
-            run: run.to_owned(),
-            new,
-            more_new,
-            gone,
-            more_gone,
-            count,
-            failed,
-        })
+fn diagnose(running: &Running, wanted: &TryOut) -> anyhow::Result<Diagnosed> {
+    let nothing = Diagnosed {
+        run: wanted.trial.run.clone(),
+        ..Diagnosed::default()
+    };
+    let before = running.run(Side::Live)?;
+    // What was cut off has not said everything: there is nothing to compare.
+    if before.cut.is_some() {
+        return Ok(Diagnosed {
+            cut: before.cut,
+            ..nothing
+        });
     }
-
-    /// Runs a command in a copy of the workspace.
-    fn run_in_copy(&self, review: &Review, side: Side, run: &str) -> anyhow::Result<Ran> {
-        let folder = self.folder().join("check");
-        super::materialise::lay_out(self.host(), self.root(), self.tree(), review, side, &folder)?;
-        let (program, flag) = if cfg!(windows) {
-            ("cmd", "/C")
-        } else {
-            ("sh", "-c")
-        };
-        let command = host::Command::new(program)
-            .argument(flag)
-            .argument(run)
-            .folder(&folder);
-        let output = self
-            .host()
-            .run(&command)
-            .with_context(|| format!("cannot run `{run}`"))?;
-        let mut diagnostics = Vec::new();
-        let mut is_file: BTreeMap<String, bool> = BTreeMap::new();
-        for printed in [&output.stdout, &output.stderr] {
-            for said in diagnosing::read(printed, &folder.to_string_lossy()) {
-                let is_file = is_file
-                    .entry(said.path.clone())
-                    .or_insert_with(|| self.host().exists(&folder.join(&said.path)));
-                if *is_file {
-                    diagnostics.push(said);
-                }
-            }
-        }
-        self.host().remove_folder(&folder)?;
-        Ok(Ran { output, diagnostics })
+    let after = running.run(Side::Proposed)?;
+    if after.cut.is_some() {
+        return Ok(Diagnosed {
+            cut: after.cut,
+            ..nothing
+        });
     }
+    let said_nothing = before.diagnostics.is_empty() && after.diagnostics.is_empty();
+    let failed =
+        (said_nothing && !after.output.success()).then(|| (after.output.status_code, tail(&after.output)));
+    let count = after.diagnostics.len();
+    let moved = wanted.review.files().filter_map(moved).collect();
+    let compared = diagnosing::compare(before.diagnostics, after.diagnostics, &moved);
+    let (new, more_new) = shortened(compared.new);
+    let (gone, more_gone) = shortened(compared.gone);
+    Ok(Diagnosed {
+        new,
+        more_new,
+        gone,
+        more_gone,
+        count,
+        failed,
+        ..nothing
+    })
 }
 
 /// The end of what a command printed.

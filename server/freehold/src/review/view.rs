@@ -1,10 +1,10 @@
 //! A review as it is shown: its whole state, and patches of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changes::{
-    ChangeId, FileReview, HunkId, HunkView, Operation, OperationKind, Overlaid, Part, Review, Status, patch,
+    Behind, ChangeId, FileReview, HunkId, HunkView, Operation, OperationKind, Overlaid, Part, Review, Status,
+    patch,
 };
 use ropey::Rope;
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ use text::{Encoding, Range};
 use super::desk::{Desk, Documents};
 use super::evidence::{self, Parsed};
 use super::job::Marks;
+use super::origin;
+use super::related::{Related, Relations};
 use super::trial::Trials;
 
 /// All that is shown of the review of one workspace. It is a snapshot: nothing in it changes any more.
@@ -26,6 +28,8 @@ pub struct Shown {
     pub trials: Arc<Trials>,
     /// What was found by parsing.
     pub parsed: Arc<Parsed>,
+    /// Which hunks go with which, as far as that was found.
+    pub related: Arc<Related>,
     /// The files that something waits for: path, URI, and the version if the editor has it open.
     pub files: Vec<(changes::WorkspacePath, String, Option<i32>)>,
     /// The folder, among others of the editor: nothing for the first.
@@ -50,6 +54,7 @@ impl Shown {
             marks: desk.marks().clone(),
             trials: Arc::clone(desk.trials()),
             parsed: Arc::clone(desk.parsed()),
+            related: Arc::clone(desk.related()),
             folder: desk.number(),
             encoding: desk.encoding(),
         }
@@ -64,6 +69,7 @@ impl Shown {
             marks: Marks::default(),
             trials: Arc::clone(desk.trials()),
             parsed: Arc::clone(desk.parsed()),
+            related: Arc::clone(desk.related()),
             folder: desk.number(),
             encoding: desk.encoding(),
         }
@@ -91,7 +97,7 @@ pub fn state(workspaces: &[Shown]) -> Value {
     let mut changes = Vec::new();
     let mut files = Vec::new();
     for shown in workspaces {
-        let relations = Relations::of(&shown.review);
+        let relations = shown.related.look(&shown.review);
         let parsed = shown.parsed.look(&shown.review);
         let mut ids: Vec<ChangeId> = shown.review.hunks().map(|view| view.change).collect();
         ids.sort_unstable();
@@ -133,39 +139,8 @@ fn live_text(shown: &Shown, path: &changes::WorkspacePath) -> Rope {
     Rope::from_str(live.unwrap_or_default())
 }
 
-/// Which hunks go with which.
-struct Relations {
-    alike: BTreeMap<HunkId, Vec<HunkId>>,
-    together: BTreeMap<HunkId, Vec<HunkId>>,
-}
-
-impl Relations {
-    fn of(review: &Review) -> Self {
-        let others = |sets: Vec<Vec<HunkId>>| {
-            let mut found: BTreeMap<HunkId, Vec<HunkId>> = BTreeMap::new();
-            for set in sets {
-                for &hunk in &set {
-                    let others = set.iter().copied().filter(|&other| other != hunk);
-                    let known = found.entry(hunk).or_default();
-                    known.extend(others);
-                    known.sort_unstable();
-                    known.dedup();
-                }
-            }
-            found
-        };
-        Self {
-            alike: others(review.groups().into_iter().map(|group| group.hunks).collect()),
-            together: others(review.links().into_iter().map(|link| link.hunks).collect()),
-        }
-    }
-}
-
 fn hunk(shown: &Shown, view: &HunkView, rope: &Rope, relations: &Relations) -> Value {
-    let names = |set: &BTreeMap<HunkId, Vec<HunkId>>| -> Vec<String> {
-        let hunks = set.get(&view.id).into_iter().flatten();
-        hunks.map(|&hunk| shown.name(hunk)).collect()
-    };
+    let names = |hunks: &[HunkId]| -> Vec<String> { hunks.iter().map(|&hunk| shown.name(hunk)).collect() };
     let range = range_of(view, rope, shown.encoding);
     let (removed, added) = texts(view);
     let mut value = json!({
@@ -178,8 +153,8 @@ fn hunk(shown: &Shown, view: &HunkView, rope: &Rope, relations: &Relations) -> V
         "status": status(view.status),
         "removed": removed,
         "added": added,
-        "alike": names(&relations.alike),
-        "together": names(&relations.together),
+        "alike": names(relations.alike(view.id)),
+        "together": names(relations.together(view.id)),
     });
     if let Part::Text(hunk) = view.part
         && view.status == Status::Conflict
@@ -334,4 +309,35 @@ pub fn audit(entries: &[changes::AuditEntry]) -> Value {
         json!({ "time": since.as_secs(), "kind": entry.kind, "fields": entry.fields })
     });
     Value::Array(shown.collect())
+}
+
+/// What stands behind the lines of a file, lines of one kind together; lines count from 1.
+#[must_use]
+pub fn behind(lines: &[Behind]) -> Value {
+    let mut shown: Vec<Value> = Vec::new();
+    let mut first = 0;
+    for same in lines.chunk_by(PartialEq::eq) {
+        let mut value = match &same[0] {
+            Behind::Unrecorded => json!({ "behind": "unrecorded" }),
+            Behind::Elsewhere => json!({ "behind": "elsewhere" }),
+            Behind::Step {
+                id,
+                about,
+                change,
+                edited,
+            } => json!({
+                "behind": "step",
+                "step": id.0,
+                "title": about.title,
+                "person": about.person,
+                "edited": edited,
+                "change": change.as_deref().map(origin::value),
+            }),
+        };
+        value["first"] = json!(first + 1);
+        value["last"] = json!(first + same.len());
+        shown.push(value);
+        first += same.len();
+    }
+    Value::Array(shown)
 }

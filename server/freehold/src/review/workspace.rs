@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 use super::command::Scope;
 use super::following::in_editor;
 use super::job::{Applied, Apply, Back, Done, Job, Loaded, Marks, NotOpen, Record, Refused};
+use super::scope;
 use super::view;
 use crate::paths::Paths;
+use crate::settings::{self, Settings};
 
 /// A workspace that is open. While it is, nobody else can open it.
 pub struct Workspace {
@@ -25,6 +27,7 @@ pub struct Workspace {
     root: PathBuf,
     tree: Box<dyn Tree>,
     folder: PathBuf,
+    settings_file: PathBuf,
     person: String,
     _lock: Lock,
 }
@@ -42,6 +45,14 @@ pub fn open_gate() -> bool {
 #[error("another window or command has the review of `{}` open", .0.display())]
 pub struct Busy(PathBuf);
 
+/// Who is at the machine: the name of the user, or its number.
+pub fn person(host: &dyn Host) -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| host.variable(name))
+        .unwrap_or_else(|| host.user_id().to_string())
+}
+
 impl Workspace {
     /// Opens the workspace at `root`.
     ///
@@ -53,15 +64,13 @@ impl Workspace {
         let busy = || Busy(root.to_owned());
         let lock = home.own()?.ok_or_else(busy)?;
         let folder = home.folder().to_owned();
-        let person = ["USER", "LOGNAME", "USERNAME"]
-            .into_iter()
-            .find_map(|name| host.variable(name))
-            .unwrap_or_else(|| host.user_id().to_string());
+        let person = person(host.as_ref());
         Ok(Self {
             host,
             root: root.to_owned(),
             tree,
             folder,
+            settings_file: paths.settings_file.clone(),
             person,
             _lock: lock,
         })
@@ -86,6 +95,16 @@ impl Workspace {
         &self.folder
     }
 
+    /// What the user has set, as it stands now.
+    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(settings::load(self.host(), &self.settings_file)?.settings)
+    }
+
+    /// What lies on the disk.
+    pub(super) fn on_disk(&self, path: &WorkspacePath) -> anyhow::Result<Live> {
+        Ok(self.writer().live_on_disk(path)?)
+    }
+
     fn writer(&self) -> Writer<'_> {
         Writer::new(self.host.as_ref(), self.tree.as_ref(), self.folder.clone())
     }
@@ -106,13 +125,9 @@ impl Workspace {
             Job::Record { records, review } => Done::Recorded(self.record(&records, &review).map_err(told)),
             Job::ListSteps => Done::Read(self.list_steps().map_err(told)),
             Job::DiffStep(step) => Done::Read(self.diff_step(step).map_err(told)),
-            Job::TryOut {
-                purpose,
-                change,
-                review,
-                run,
-            } => Done::TriedOut(self.try_out(purpose, change, &review, &run).map_err(told)),
+            Job::TryOut(wanted) => Done::TriedOut(self.try_out(&wanted).map_err(told)),
             Job::Audit => Done::Read(self.verified().map_err(told)),
+            Job::Behind { path, text } => Done::Read(self.behind(&path, text.as_ref()).map_err(told)),
         }
     }
 
@@ -215,36 +230,9 @@ impl Workspace {
     ) -> anyhow::Result<Back> {
         let writer = self.writer();
         let recorded = writer.steps()?;
-        let named = match scope {
-            Scope::Step(step) | Scope::Run(step) | Scope::Session(step) | Scope::Hunk { step, .. } => *step,
-        };
-        let latest = || {
-            if forward {
-                next_redo(&recorded)
-            } else {
-                next_undo(&recorded)
-            }
-        };
-        let nothing = if forward {
-            "there is nothing to redo"
-        } else {
-            "there is nothing to undo"
-        };
-        let first = named.map(StepId).or_else(latest).context(nothing)?;
-        let step = recorded
-            .iter()
-            .find(|step| step.id == first)
-            .with_context(|| format!("there is no step {}; see `freehold checkpoints`", first.0))?;
-        let (run, session) = (&step.about.run, &step.about.session);
-        let steps = match scope {
-            Scope::Run(_) if !forward && !run.is_empty() => undoable(&recorded, |other| {
-                other.about.run == *run && other.about.session == *session
-            }),
-            Scope::Session(_) if !forward && !session.is_empty() => {
-                undoable(&recorded, |other| other.about.session == *session)
-            }
-            _ => vec![first],
-        };
+        let steps = scope::steps(&recorded, scope, forward)?;
+        let step = recorded.iter().find(|step| Some(&step.id) == steps.first());
+        let step = step.context("there is no such step")?;
         let only = match scope {
             Scope::Hunk { path, index, .. } => Some(hunk_of(step, path.as_deref(), *index)?),
             Scope::Step(_) | Scope::Run(_) | Scope::Session(_) => None,
@@ -259,8 +247,8 @@ impl Workspace {
             })
         })?;
         Ok(Back {
+            title: titles(&recorded, &steps),
             steps,
-            title: bare(&step.about.title).to_owned(),
             found,
             live,
         })
@@ -273,7 +261,8 @@ impl Workspace {
             .context("cannot keep what waits for a decision")
     }
 
-    fn append(&self, records: &[Record]) -> anyhow::Result<()> {
+    /// Puts something on record.
+    pub(super) fn append(&self, records: &[Record]) -> anyhow::Result<()> {
         if records.is_empty() {
             return Ok(());
         }
@@ -349,6 +338,22 @@ impl Workspace {
         Ok(json!({ "patch": String::from_utf8_lossy(&text) }))
     }
 
+    fn behind(&self, path: &WorkspacePath, text: Option<&Rope>) -> anyhow::Result<Value> {
+        let text = match text {
+            Some(text) => text.to_string(),
+            None => {
+                let (content, _) = self
+                    .on_disk(path)?
+                    .file
+                    .with_context(|| format!("there is no file `{path}` in the workspace"))?;
+                let text = content.text().map(str::to_owned);
+                text.with_context(|| format!("`{path}` is not text and has no lines"))?
+            }
+        };
+        let behind = self.writer().behind(path, &text)?;
+        Ok(json!({ "path": path.as_str(), "lines": view::behind(&behind) }))
+    }
+
     fn verified(&self) -> anyhow::Result<Value> {
         Ok(view::audit(&self.audit().verify()?))
     }
@@ -368,6 +373,14 @@ fn bare(title: &str) -> &str {
     title.strip_prefix("Undo ").unwrap_or(title)
 }
 
+/// What steps were for that are taken back together.
+fn titles(steps: &[Step], ids: &[StepId]) -> String {
+    let of = |id: &StepId| bare(&title_of(steps, *id)).to_owned();
+    let mut titles: Vec<String> = ids.iter().map(of).collect();
+    titles.dedup();
+    titles.join("; ")
+}
+
 fn title_of(steps: &[Step], id: StepId) -> String {
     let found = steps.iter().find(|step| step.id == id);
     found.map(|step| step.about.title.clone()).unwrap_or_default()
@@ -382,18 +395,25 @@ fn written(step: &Step, file: &FileStep) -> Record {
     let About {
         title, session, run, ..
     } = &step.about;
+    let back: Vec<String> = step.about.takes_back.iter().map(|id| id.0.to_string()).collect();
+    let fields = [
+        ("step", step.id.0.to_string()),
+        ("session", session.clone()),
+        ("run", run.clone()),
+        ("takes back", back.join(", ")),
+        ("title", title.clone()),
+        ("path", file.path.to_string()),
+        ("before", digest(file.before)),
+        ("after", digest(file.after)),
+        ("by", if file.in_editor { "editor" } else { "disk" }.to_owned()),
+    ];
     Record {
         kind: AuditKind::Write,
-        fields: vec![
-            ("step", step.id.0.to_string()),
-            ("session", session.clone()),
-            ("run", run.clone()),
-            ("title", title.clone()),
-            ("path", file.path.to_string()),
-            ("before", digest(file.before)),
-            ("after", digest(file.after)),
-            ("by", if file.in_editor { "editor" } else { "disk" }.to_owned()),
-        ],
+        // What belongs to no session says nothing of one.
+        fields: fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .collect(),
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) const ALTERNATIVES: u32 = 3;
 pub(super) const PREFETCH: bool = true;
 pub(super) const KEEP_TEXTS: bool = false;
 pub(super) const AUDIT_COMPLETIONS: bool = true;
+pub(super) const COMMAND_SECONDS_MAX: u32 = 600;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +167,15 @@ pub const KEYS: &[Key] = &[
             default: AUDIT_COMPLETIONS,
         },
         description: "Whether each request of the editor and of `freehold complete` to the engine on this machine is put on record: when, which model, how long the prompt was and its SHA-256, never its text. Some 400 bytes each, written together every two seconds; the latest 8 MiB are kept. Requests to an endpoint are on record in any case. `freehold audit requests` shows them.",
+    },
+    Key {
+        name: "review.command_seconds_max",
+        shape: Shape::Number {
+            min: 1,
+            max: 86400,
+            default: Some(COMMAND_SECONDS_MAX),
+        },
+        description: "How many seconds a command may run that `freehold propose --check` or `--diagnose` runs against a change, each time; then it is ended with all that it has begun, and the change says so. `--time-limit` sets it for one.",
     },
 ];
 

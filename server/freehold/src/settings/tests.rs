@@ -68,6 +68,9 @@ fn what_is_set_replaces_the_default() {
                     audit: AuditSettings {
                         completions: true,
                     },
+                    review: ReviewSettings {
+                        command_seconds_max: 600,
+                    },
                 },
                 warnings: [],
             }"#]],
@@ -242,6 +245,9 @@ fn the_table_names_every_setting_and_no_other() {
         },
         audit: GivenAudit {
             completions: Some(true),
+        },
+        review: GivenReview {
+            command_seconds_max: Some(1),
         },
     };
     let table = toml::Table::try_from(&full).expect("serialisable");

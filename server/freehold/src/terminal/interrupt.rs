@@ -12,7 +12,7 @@ pub struct Interrupted;
 /// Whether this process was asked to end.
 pub struct Interrupt {
     heard: watch::Receiver<bool>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Interrupt {
@@ -42,10 +42,7 @@ impl Interrupt {
             // Whoever no longer listens has ended already.
             let _ended = sender.send(true);
         });
-        Ok(Self {
-            heard,
-            _runtime: runtime,
-        })
+        Ok(Self { heard, runtime })
     }
 
     /// Whether a signal has come.
@@ -59,6 +56,16 @@ impl Interrupt {
     /// When one has.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.heard() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Does something, away from whoever calls, once a signal has come.
+    pub fn when_heard(&self, act: impl FnOnce() + Send + 'static) {
+        let mut heard = self.heard.clone();
+        self.runtime.spawn(async move {
+            if heard.wait_for(|heard| *heard).await.is_ok() {
+                act();
+            }
+        });
     }
 
     /// Waits for a signal.

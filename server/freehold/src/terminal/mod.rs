@@ -17,5 +17,5 @@ pub use bench::bench;
 pub use complete::complete;
 pub use doctor::doctor;
 pub use eval::{Kind, eval};
-pub use review::{audit, checkpoints, decide, diff, go_back, propose};
+pub use review::{audit, checkpoints, decide, diff, go_back, keep, propose};
 pub use suggestions::suggestions;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::{Clock, Command, Detached, Environment, Error, Memory, Output, Processes, Result};
+use crate::{Bounded, Clock, Command, Detached, Environment, Error, Memory, Output, Processes, Result, Stop};
 
 /// A world in memory: files, clock and environment are values; there are no other programs.
 ///
@@ -181,6 +181,10 @@ impl Environment for MemoryHost {
 
 impl Processes for MemoryHost {
     fn run(&self, command: &Command) -> Result<Output> {
+        Err(no_programs(command))
+    }
+
+    fn run_bounded(&self, command: &Command, _time_max: Duration, _stop: &Stop) -> Result<Bounded> {
         Err(no_programs(command))
     }
 

@@ -1,9 +1,12 @@
 //! The world as it is.
 
+#[cfg(unix)]
+mod bounded;
 mod environment;
 mod files;
 #[cfg(not(unix))]
 mod no_tree;
+mod printed;
 mod processes;
 #[cfg(unix)]
 mod tree;

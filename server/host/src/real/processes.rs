@@ -6,44 +6,15 @@
 )]
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{self, Stdio};
 use std::sync::PoisonError;
+use std::time::Duration;
 
+use super::printed::Printed;
 use super::{RealHost, said};
-use crate::{Command, Detached, Output, Processes, Result};
-
-/// Of what a program prints, to each of its two outputs, so many bytes of the beginning are kept and as many of
-/// the end.
-const PRINTED_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Reads to the end, and leaves out the middle of what is too long.
-fn within_bounds(mut input: impl Read) -> std::io::Result<Vec<u8>> {
-    let (mut beginning, mut end) = (Vec::new(), Vec::new());
-    let mut buffer = vec![0; 64 * 1024];
-    let mut left_out = false;
-    loop {
-        let count = match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let room = count.min(PRINTED_BYTES_MAX - beginning.len());
-        beginning.extend_from_slice(&buffer[..room]);
-        end.extend_from_slice(&buffer[room..count]);
-        if end.len() > 2 * PRINTED_BYTES_MAX {
-            left_out = true;
-            end.drain(..end.len() - PRINTED_BYTES_MAX);
-        }
-    }
-    if left_out {
-        beginning.push(b'\n');
-    }
-    beginning.extend(end);
-    Ok(beginning)
-}
+use crate::{Bounded, Command, Detached, Output, Processes, Result, Stop};
 
 impl Processes for RealHost {
     fn run(&self, command: &Command) -> Result<Output> {
@@ -55,8 +26,8 @@ impl Processes for RealHost {
             .spawn()
             .map_err(failed)?;
         let (printed, complained) = (child.stdout.take(), child.stderr.take());
-        let complained = std::thread::spawn(move || complained.map(within_bounds).transpose());
-        let stdout = printed.map(within_bounds).transpose().map_err(failed)?;
+        let complained = std::thread::spawn(move || complained.map(Printed::read).transpose());
+        let stdout = printed.map(Printed::read).transpose().map_err(failed)?;
         let stderr = complained
             .join()
             .unwrap_or_else(|_| Err(ErrorKind::Other.into()))
@@ -66,6 +37,19 @@ impl Processes for RealHost {
             status_code: status.code(),
             stdout: stdout.unwrap_or_default(),
             stderr: stderr.unwrap_or_default(),
+        })
+    }
+
+    #[cfg(unix)]
+    fn run_bounded(&self, command: &Command, time_max: Duration, stop: &Stop) -> Result<Bounded> {
+        super::bounded::run(prepare(command), time_max, stop).map_err(said("run", command.program.as_path()))
+    }
+
+    #[cfg(not(unix))]
+    fn run_bounded(&self, command: &Command, _time_max: Duration, _stop: &Stop) -> Result<Bounded> {
+        Ok(Bounded {
+            output: self.run(command)?,
+            ending: crate::Ending::Itself,
         })
     }
 
@@ -146,24 +130,4 @@ fn prepare(command: &Command) -> process::Command {
         prepared.current_dir(folder);
     }
     prepared
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_of_what_is_too_long_is_left_out() {
-        let most = PRINTED_BYTES_MAX as u64;
-        let printed = |middle: u64| {
-            b"begins\n"
-                .chain(std::io::repeat(b'x').take(middle))
-                .chain(&b"ends\n"[..])
-        };
-        let short = within_bounds(printed(10)).expect("read");
-        assert_eq!(short, b"begins\nxxxxxxxxxxends\n");
-        let long = within_bounds(printed(10 * most)).expect("read");
-        assert!(long.starts_with(b"begins\nx") && long.ends_with(b"xends\n"));
-        assert!(long.len() <= 3 * PRINTED_BYTES_MAX + 1);
-    }
 }

@@ -338,7 +338,11 @@ async fn what_waits_is_there_again_after_a_restart() {
         }
     };
     let state = alone
-        .ask(crate::review::Command::Review, &mut |_| {})
+        .ask(
+            crate::review::Command::Review,
+            &host::Stop::default(),
+            &mut |_| {},
+        )
         .expect("answers");
     assert_eq!(state["files"].as_array().map(Vec::len), Some(2));
 }

@@ -50,7 +50,7 @@ fn ask(host: &Arc<MemoryHost>, name: &str, argument: Value) -> Result<Value, Str
     let paths = Paths::within(Path::new("/freehold"));
     let mut alone = Alone::open(host.clone(), &paths, Path::new("/project"), &mut |_| {}).expect("opens");
     let command = Command::parse(&format!("freehold.{name}"), &[argument]).expect("there is such a command");
-    alone.ask(command.expect("understood"), &mut |_| {})
+    alone.ask(command.expect("understood"), &host::Stop::default(), &mut |_| {})
 }
 
 fn snapshot(host: &MemoryHost) -> String {
@@ -180,4 +180,49 @@ fn what_cannot_be_understood_is_refused_with_a_reason() {
         undo: there is no step 7; see `freehold checkpoints`
         keepFile: "nothing waits for `a`"
         keepHunk: "hunk h9 does not wait for a decision""#]].assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn a_run_and_a_session_are_taken_back_and_done_again_as_a_whole() {
+    let host = world();
+    let texts = || ["a", "gone"].map(|name| host.read_text(&Path::new("/project").join(name)).expect("text"));
+    let before = texts();
+    let replace = |name: &str, from: &str, to: &str, session: &str, run: &str| {
+        let context = if name == "a" { " two\n three\n" } else { "" };
+        let lines = if name == "a" { 3 } else { 1 };
+        let patch =
+            format!("--- a/{name}\n+++ b/{name}\n@@ -1,{lines} +1,{lines} @@\n-{from}\n+{to}\n{context}");
+        let from = json!({ "session": session, "run": run });
+        let proposal = json!({ "patch": patch, "title": format!("{to} of {run}"), "from": from });
+        ask(&host, "propose", proposal).expect("proposed");
+        assert_eq!(ask(&host, "keepAll", json!({})), Ok(json!({ "applied": true })));
+    };
+    replace("a", "one", "1", "s", "first");
+    replace("a", "1", "I", "s", "second");
+    replace("gone", "gone", "here", "s", "second");
+    let after = texts();
+    let go = |name: &str, scope: &str, step: Option<u64>| {
+        let answer = ask(&host, name, json!({ "scope": scope, "step": step }));
+        assert_eq!(answer, Ok(json!({ "applied": true })), "{name} {scope}");
+        texts()
+    };
+    assert_eq!(go("undo", "run", None), ["1\ntwo\nthree\n", "gone\n"]);
+    assert_eq!(go("redo", "run", None), after);
+    assert_eq!(go("undo", "session", None), before);
+    assert_eq!(go("redo", "session", None), after);
+    // Taken back one by one, a run is done again as a whole too; another run of the session is not.
+    go("undo", "step", None);
+    go("undo", "step", None);
+    assert_eq!(go("undo", "step", None), before);
+    assert_eq!(go("redo", "run", None), ["1\ntwo\nthree\n", "gone\n"]);
+    assert_eq!(go("redo", "session", None), after);
+    // Going forward to a step does not take it back.
+    let held = ask(&host, "redo", json!({ "step": 1 }));
+    assert_eq!(
+        held,
+        Err("step 1 was not taken back, or something was kept since".to_owned())
+    );
+    assert_eq!(texts(), after);
+    go("undo", "step", Some(3));
+    assert_eq!(go("redo", "step", Some(3)), after);
 }

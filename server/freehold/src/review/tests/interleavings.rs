@@ -16,13 +16,12 @@ use host::{Environment, Files, MemoryHost, RealHost};
 use proptest::prelude::*;
 use ropey::Rope;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use crate::paths::Paths;
 use crate::review::desk::{Client, Documents};
 use crate::review::job::Done;
 use crate::review::workspace::Workspace;
-use crate::review::{Abilities, Command, Desk, Effect};
+use crate::review::{Abilities, Answer, Command, Desk, Effect};
 
 use tokens::{Part, Tokens, split, tokens};
 
@@ -172,7 +171,7 @@ impl World {
                 Effect::EditDocuments { number, edits, .. } => {
                     self.edit(number, &edits, usize::MAX, &mut next)
                 }
-                Effect::Answer(answer, result) => drop(answer.send(result)),
+                Effect::Answer(answer, result) => answer.give(result),
                 _ => {}
             }
             self.waiting.extend(next);
@@ -310,7 +309,7 @@ impl World {
     fn ask(&mut self, name: &str, argument: &Value) -> Result<Value, String> {
         let command = Command::parse(&format!("freehold.{name}"), std::slice::from_ref(argument));
         let command = command.expect("known").expect("understood");
-        let (answer, mut answered) = oneshot::channel();
+        let (answer, mut answered) = Answer::channel(host::Stop::default());
         let mut effects = Vec::new();
         self.desk.ask(command, answer, &self.open, &mut effects);
         self.run(effects);

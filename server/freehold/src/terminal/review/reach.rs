@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use host::{Environment as _, Files as _, Host, RealHost};
+use host::{Environment as _, Files as _, Host, RealHost, Stop};
 use serde_json::Value;
 
 use crate::cli::WorkspaceArguments;
@@ -69,12 +69,28 @@ impl Reach {
 
     /// Has a command carried out.
     pub fn ask(&mut self, name: &str, arguments: &Value) -> anyhow::Result<Value> {
+        self.ask_until(&Stop::default(), name, arguments)
+    }
+
+    /// What ends a command that is run for [`Reach::ask_until`], from another thread.
+    pub fn ender(&self, stop: &Stop) -> anyhow::Result<Box<dyn FnOnce() + Send>> {
+        match self {
+            Self::Server(line) => line.ender().map(|end| Box::new(end) as _),
+            Self::Alone(_) => {
+                let stop = stop.clone();
+                Ok(Box::new(move || stop.now()))
+            }
+        }
+    }
+
+    /// Has a command carried out; what it runs ends before when [`Reach::ender`] is called.
+    pub fn ask_until(&mut self, stop: &Stop, name: &str, arguments: &Value) -> anyhow::Result<Value> {
         let answer = match self {
             Self::Server(line) => line.ask(name, arguments)?,
             Self::Alone(alone) => {
                 let command = Command::parse(name, std::slice::from_ref(arguments))
                     .with_context(|| format!("there is no command `{name}`"))?;
-                command.and_then(|command| alone.ask(command, &mut |message| eprintln!("{message}")))
+                command.and_then(|command| alone.ask(command, stop, &mut |message| eprintln!("{message}")))
             }
         };
         answer.map_err(anyhow::Error::msg)

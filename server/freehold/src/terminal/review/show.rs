@@ -9,6 +9,9 @@ const RED: &str = "\x1b[31m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
+/// So many hunks that go with one are named with it.
+const NAMES_MAX: usize = 5;
+
 /// Text that cannot steer the terminal that it is shown in.
 pub fn harmless(text: &str) -> String {
     let mild = |one: char| {
@@ -68,13 +71,7 @@ pub fn state(state: &Value, coloured: bool) -> String {
         for hunk in list(file, "hunks") {
             let line = hunk["range"]["start"]["line"].as_u64().unwrap_or_default() + 1;
             let place = format!("{}:{line}", harmless(text(file, "path")));
-            let together = list(hunk, "together").iter().filter_map(Value::as_str);
-            let together: Vec<&str> = together.collect();
-            let with = if together.is_empty() {
-                String::new()
-            } else {
-                format!("  with {}", together.join(", "))
-            };
+            let with = others("with", list(hunk, "together")) + &others("like", list(hunk, "alike"));
             let head = format!(
                 "{}  {place}  {}{with}",
                 text(hunk, "id"),
@@ -97,12 +94,25 @@ pub fn state(state: &Value, coloured: bool) -> String {
     shown
 }
 
+/// Which hunks go with one, in a few words.
+fn others(word: &str, hunks: &[Value]) -> String {
+    match hunks {
+        [] => String::new(),
+        few if few.len() <= NAMES_MAX => {
+            let names: Vec<&str> = few.iter().filter_map(Value::as_str).collect();
+            format!("  {word} {}", names.join(", "))
+        }
+        many => format!("  {word} {} others", many.len()),
+    }
+}
+
 /// How a command ended that was run against the files as they would be.
 pub fn checked(checked: &Value) -> String {
-    let verdict = match (checked["passed"] == true, checked["code"].as_i64()) {
-        (true, _) => "passes".to_owned(),
-        (false, Some(code)) => format!("fails with code {code}"),
-        (false, None) => "was ended by a signal".to_owned(),
+    let verdict = match (cut(checked), checked["passed"] == true, checked["code"].as_i64()) {
+        (Some(cut), _, _) => cut,
+        (None, true, _) => "passes".to_owned(),
+        (None, false, Some(code)) => format!("fails with code {code}"),
+        (None, false, None) => "was ended by a signal".to_owned(),
     };
     let mut shown = format!("`{}` {verdict}\n", harmless(text(checked, "run")));
     if checked["passed"] != true {
@@ -113,12 +123,24 @@ pub fn checked(checked: &Value) -> String {
     shown
 }
 
+/// Why a command was ended before it was done, if it was.
+fn cut(outcome: &Value) -> Option<String> {
+    let cut = outcome.get("cut")?;
+    Some(match cut["seconds"].as_u64() {
+        Some(seconds) => format!("was ended after {seconds} s, the longest that it may run"),
+        None => "was stopped".to_owned(),
+    })
+}
+
 /// Which diagnostics of a command would be new and which gone.
 pub fn diagnosed(diagnosed: &Value) -> String {
     let run = harmless(text(diagnosed, "run"));
     let more = |name: &str| diagnosed[name].as_u64().unwrap_or_default();
     let number = |name: &str, further: u64| list(diagnosed, name).len() as u64 + further;
     let (new, gone) = (number("new", more("moreNew")), number("gone", more("moreGone")));
+    if let Some(cut) = cut(diagnosed) {
+        return format!("`{run}` {cut}; nothing was compared\n");
+    }
     if let Some(failed) = diagnosed.get("failed") {
         let code = failed["code"]
             .as_i64()
@@ -188,4 +210,57 @@ pub fn audit(records: &Value) -> String {
         )
     };
     records.iter().enumerate().map(line).collect()
+}
+
+/// What stands behind the lines of a file.
+pub fn behind(file: &Value) -> String {
+    let line = |lines: &Value| {
+        let number = |name: &str| lines[name].as_u64().unwrap_or_default();
+        let (first, last) = (number("first"), number("last"));
+        let place = if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        };
+        let what = match text(lines, "behind") {
+            "step" => step_behind(lines),
+            "elsewhere" => "written without Freehold".to_owned(),
+            _ => "there before the first step that is on record".to_owned(),
+        };
+        format!("{place:>9}  {what}\n")
+    };
+    list(file, "lines").iter().map(line).collect()
+}
+
+fn step_behind(lines: &Value) -> String {
+    let change = &lines["change"];
+    let mut what = format!(
+        "step {} `{}`, {}decided by {}",
+        lines["step"].as_u64().unwrap_or_default(),
+        harmless(text(lines, "title")),
+        if lines["edited"] == true {
+            "edited and "
+        } else {
+            ""
+        },
+        harmless(text(lines, "person"))
+    );
+    let names = [
+        ("title", "change"),
+        ("origin", "proposed by"),
+        ("session", "session"),
+        ("run", "run"),
+        ("prompt", "prompt"),
+        ("model", "model"),
+        ("person", "asked by"),
+    ];
+    for (name, word) in names {
+        // A step of one change has its title.
+        if let Some(said) = change[name].as_str()
+            && !(name == "title" && said == text(lines, "title"))
+        {
+            what += &format!(", {word} {}", harmless(said));
+        }
+    }
+    what
 }
