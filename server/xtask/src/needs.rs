@@ -202,7 +202,7 @@ fn llvm_folders() -> Vec<PathBuf> {
     let of_debian = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"))
         .map(|entry| entry.path().join("lib"));
-    let configured = find("llvm-config").and_then(|program| output(command(program).arg("--libdir")).ok());
+    let configured = find("llvm-config").and_then(|_| output(command("llvm-config").arg("--libdir")).ok());
     of_debian
         .chain(configured.map(|folder| PathBuf::from(folder.trim())))
         .collect()
