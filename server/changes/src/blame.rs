@@ -121,6 +121,13 @@ fn lines_of(text: &str, range: Range<usize>) -> Range<usize> {
     before..before + within.split_inclusive('\n').count()
 }
 
+/// A step that another one does again to a file.
+struct Again<'a> {
+    about: &'a About,
+    /// Where the lines that the other one left stood in what this one had left.
+    places: Vec<Option<usize>>,
+}
+
 impl Writer<'_> {
     /// What stands behind each line of `text`, which is what the file at `path` holds now.
     ///
@@ -142,7 +149,7 @@ impl Writer<'_> {
             let again = self.done_again(&steps, step, path, &after)?;
             trace(&mut places, &before, &after, &mut behind, |line| {
                 let mut own = vec![(&step.about, Some(line))];
-                own.extend(again.iter().map(|(about, places)| (*about, places[line])));
+                own.extend(again.iter().map(|again| (again.about, again.places[line])));
                 let found = own
                     .into_iter()
                     .find_map(|(about, line)| source_of(about, path, line?));
@@ -166,7 +173,7 @@ impl Writer<'_> {
         step: &Step,
         path: &WorkspacePath,
         after: &str,
-    ) -> Result<Vec<(&'a About, Vec<Option<usize>>)>, StoreError> {
+    ) -> Result<Vec<Again<'a>>, StoreError> {
         let find = |id: &StepId| steps.iter().find(|step| step.id == *id);
         let undone = step.about.takes_back.iter().filter_map(find);
         let again = undone.flat_map(|undo| undo.about.takes_back.iter().filter_map(find));
@@ -177,7 +184,10 @@ impl Writer<'_> {
                 let mut places: Vec<Option<usize>> = (0..lines(after)).map(Some).collect();
                 let mut unknown = vec![Behind::Elsewhere; places.len()];
                 trace(&mut places, &left, after, &mut unknown, |_| Behind::Elsewhere);
-                found.push((&again.about, places));
+                found.push(Again {
+                    about: &again.about,
+                    places,
+                });
             }
         }
         Ok(found)

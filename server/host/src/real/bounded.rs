@@ -1,5 +1,10 @@
 //! Programs that may not run for as long as they want.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is what the rest of the program calls instead"
+)]
+
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -24,10 +29,6 @@ enum Told {
 }
 
 /// Runs a program in a process group of its own, and ends all of the group.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is what the rest of the program calls instead"
-)]
 pub(super) fn run(mut command: Command, time_max: Duration, stop: &Stop) -> std::io::Result<Bounded> {
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command
