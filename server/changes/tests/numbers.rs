@@ -4,6 +4,7 @@
 //! `FREEHOLD_REPOSITORY_FILES=1000000` makes the repository as large as the promise has it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use changes::{
@@ -15,19 +16,29 @@ use host::{Clock, Environment, Files, RealHost, Tree, Trees};
 const REPOSITORY_FILES: usize = 2_000;
 const FILES_PER_FOLDER: usize = 1_000;
 
+/// What is measured is measured alone: who waits for the disk waits for others' writes as well.
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Place {
     host: RealHost,
     folder: tempfile::TempDir,
     tree: Box<dyn Tree>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Place {
     fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let (host, folder) = (RealHost::new(), tempfile::tempdir().expect("a folder"));
         let root = folder.path().join("project");
         host.create_folder(&root).expect("made");
         let tree = host.open_tree(&root).expect("opened");
-        Self { host, folder, tree }
+        Self {
+            host,
+            folder,
+            tree,
+            _turn: turn,
+        }
     }
 
     fn root(&self) -> PathBuf {
