@@ -178,6 +178,21 @@ fn model_steps() -> Vec<Step> {
             },
         ),
         step(
+            "numbers",
+            "what is promised of times, each measured alone",
+            60,
+            &["rust-model"],
+            |log| {
+                let changes = ["--workspace", "--test", "numbers", "--"];
+                let freehold = ["--workspace", "--bin", "freehold", "--", "review_numbers"];
+                let mut tests = 0;
+                for which in [&changes[..], &freehold] {
+                    tests += alone(log, which)?;
+                }
+                Ok(format!("{tests} tests"))
+            },
+        ),
+        step(
             "sample",
             "a sample file completed in the terminal",
             15,
@@ -194,6 +209,23 @@ fn model_steps() -> Vec<Step> {
             },
         ),
     ]
+}
+
+/// Runs the tests `which` one by one, with the promises of times held; gives their count. Whatever else the machine
+/// does can only make them slower, so they have three tries.
+fn alone(log: &mut Log, which: &[&str]) -> Result<u32> {
+    const TRIES: usize = 3;
+    let mut failure = None;
+    for _ in 0..TRIES {
+        let mut tests = cargo(["test", "--release"]);
+        tests.args(which).args(["--test-threads=1", "--nocapture"]);
+        tests.env("FREEHOLD_PROMISES", "1");
+        match log.run(&mut tests) {
+            Ok(output) => return count_tests(&output),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.context("it was not tried")?)
 }
 
 fn editor_steps() -> Vec<Step> {
@@ -303,6 +335,10 @@ fn find_gguf(folder: &Path) -> Option<PathBuf> {
 
 /// How many tests a cargo run counted; none at all is a fault, since it would look like success.
 fn counted_tests(output: &str) -> Result<String> {
+    Ok(format!("{} tests", count_tests(output)?))
+}
+
+fn count_tests(output: &str) -> Result<u32> {
     let mut tests = 0;
     for line in output.lines() {
         let Some(counts) = line.strip_prefix("test result: ok. ") else {
@@ -315,7 +351,7 @@ fn counted_tests(output: &str) -> Result<String> {
         tests += passed.with_context(|| format!("cannot read the counts of `{line}`"))?;
     }
     ensure!(tests > 0, "no test ran");
-    Ok(format!("{tests} tests"))
+    Ok(tests)
 }
 
 #[cfg(test)]

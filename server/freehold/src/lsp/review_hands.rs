@@ -24,7 +24,7 @@ const OPEN_TRIES_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked whether another window still has the review open: one attempt to take a lock.
 const HELD_TRIES_EVERY: Duration = Duration::from_secs(1);
 /// When the editor leaves, what is known of a command that was being run is waited for so long.
-const LEAVING_TIME_MAX: Duration = Duration::from_millis(1800);
+const LEAVING_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Something that is told to the editor or asked of it.
 pub enum Outgoing {

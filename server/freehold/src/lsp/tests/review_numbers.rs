@@ -1,12 +1,12 @@
 //! How long a review makes its user wait, through the protocol; the promises hold for release builds.
 //!
-//! `cargo test --release -p freehold --no-default-features --bin freehold review_numbers -- --nocapture
+//! `FREEHOLD_PROMISES=1 cargo test --release -p freehold --no-default-features --bin freehold review_numbers -- --nocapture
 //! --test-threads=1` shows all of it.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use host::{Clock, RealHost};
+use host::{Clock, Environment, RealHost};
 use serde_json::{Value, json};
 use testing::editor::Answer;
 
@@ -18,14 +18,15 @@ const HUNKS_PER_FILE: usize = 5;
 const LINES_PER_HUNK: usize = 40;
 const DECISIONS: usize = 60;
 
-/// Holds a promise that is made of release builds.
+/// Holds a promise if `FREEHOLD_PROMISES` is set: it is made of release builds on a machine that does nothing else.
 fn promised(what: &str, time: Duration, at_most_ms: u64) {
     println!(
         "{what}: {:.1} ms (promised {at_most_ms} ms)",
         time.as_secs_f64() * 1e3
     );
+    let is_held = RealHost::new().variable("FREEHOLD_PROMISES").is_some();
     assert!(
-        cfg!(debug_assertions) || time <= Duration::from_millis(at_most_ms),
+        !is_held || time <= Duration::from_millis(at_most_ms),
         "{what} takes {time:?}"
     );
 }
