@@ -90,6 +90,7 @@ async fn the_server_says_what_it_can_do() {
                 "freehold.keepAlike",
                 "freehold.dropAlike",
                 "freehold.keepTogether",
+                "freehold.dropTogether",
                 "freehold.keepFile",
                 "freehold.dropFile",
                 "freehold.keepChange",
