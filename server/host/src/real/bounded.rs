@@ -47,9 +47,10 @@ pub(super) fn run(mut command: Command, time_max: Duration, stop: &Stop) -> std:
         move || wait(id, &tell)
     });
     stop.begun(move || {
-        end(id, Signal::TERM);
-        // Whoever waited has gone once it has ended.
+        // Told first: the program may end at the signal before anything else is said. Whoever waited has gone once
+        // it has ended.
         let _gone = tell.send(Told::Stopped);
+        end(id, Signal::TERM);
     });
     let ending = watch(id, &told, time_max);
     stop.ended();
