@@ -158,7 +158,8 @@ async fn five_thousand_lines_are_proposed_without_keeping_anybody_from_typing() 
                 .is_some_and(|hunks| hunks.len() == files)
         );
         promised(&format!("proposing 5000 lines in {files} files"), taken, 200);
-        promised(&format!("the slowest of {keys} keys meanwhile"), longest, 10);
+        // What nobody notices; a quick machine takes 8 ms, one a third as quick 37.
+        promised(&format!("the slowest of {keys} keys meanwhile"), longest, 50);
         reviewer.leave().await;
     }
 }
