@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::hunk::{ChangeId, Decision, Hunk, HunkId, Status};
+use crate::hunk::{ChangeId, Decision, HunkId, Status};
 use crate::operation::{Operation, OperationKind, Standing};
 use crate::proposed::Stale;
 use crate::text_review::{EditError, TextReview};
@@ -236,8 +236,9 @@ impl FileReview {
         }
     }
 
-    pub(crate) fn hunk_mut(&mut self, id: HunkId) -> Option<&mut Hunk> {
-        self.text.hunk_mut(id)
+    /// Puts another text in place of what a hunk proposes; `false` if no hunk of the text has this name.
+    pub(crate) fn edit_proposed(&mut self, id: HunkId, text: &str) -> bool {
+        self.text.edit_proposed(id, text)
     }
 
     /// What is decided and holds: the operations and edits that an apply would carry out.

@@ -70,7 +70,7 @@ impl TextReview {
     /// Lets the texts of hunks that wait beside the proposal end with a line end, where they were for the end of
     /// the file and others are to come behind them now.
     fn end_lines(&mut self) {
-        let line_end = if self.live.contains("\r\n") { "\r\n" } else { "\n" };
+        let line_end = self.line_end();
         for index in 1..self.hunks.len() {
             if self.is_left_out(&self.hunks[index - 1]) {
                 self.hunks[index - 1].end_line(line_end);

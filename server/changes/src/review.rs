@@ -240,9 +240,9 @@ impl Review {
     pub fn edit_hunk(&mut self, id: HunkId, text: &str, seen: Digest) -> Result<(), DecideError> {
         let path = self.check(id, seen, &Decision::Keep)?;
         let file = self.files.get_mut(&path).ok_or(DecideError::Unknown(id))?;
-        file.hunk_mut(id)
-            .ok_or(DecideError::Whole(id))?
-            .edit_proposed(text);
+        if !file.edit_proposed(id, text) {
+            return Err(DecideError::Whole(id));
+        }
         file.decide(id, Decision::Keep);
         Ok(())
     }

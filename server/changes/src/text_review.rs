@@ -83,8 +83,34 @@ impl TextReview {
         self.hunks.iter().find(|hunk| hunk.id() == id)
     }
 
-    pub(crate) fn hunk_mut(&mut self, id: HunkId) -> Option<&mut Hunk> {
-        self.hunks.iter_mut().find(|hunk| hunk.id() == id)
+    /// Puts a text of the user's own in place of what a hunk proposes; `false` if there is no such hunk.
+    ///
+    /// Where something comes behind it, its last line gets an end if it has none: the next line stays its own.
+    pub(crate) fn edit_proposed(&mut self, id: HunkId, text: &str) -> bool {
+        let Some(index) = self.hunks.iter().position(|hunk| hunk.id() == id) else {
+            return false;
+        };
+        let line_end = self.line_end();
+        let is_last = index + 1 == self.hunks.len() && self.hunks[index].range.end == self.live.len();
+        let hunk = &mut self.hunks[index];
+        hunk.edit_proposed(text);
+        if !is_last {
+            hunk.end_line(line_end);
+        }
+        true
+    }
+
+    /// What ends a line of this text, and of what is proposed for it: the text itself may have no line end.
+    pub(crate) fn line_end(&self) -> &'static str {
+        let hunks = self.hunks.iter().flat_map(|hunk| [&hunk.base, &hunk.proposed]);
+        if std::iter::once(&self.live)
+            .chain(hunks)
+            .any(|text| text.contains("\r\n"))
+        {
+            "\r\n"
+        } else {
+            "\n"
+        }
     }
 
     pub(crate) fn decide(&mut self, id: HunkId, decision: Decision) {

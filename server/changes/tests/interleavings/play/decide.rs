@@ -84,16 +84,18 @@ impl Game {
     /// The user puts a text of their own in place of what is proposed: it is what they want there now.
     fn edit_hunk(&mut self, index: usize, shown: &Shown) -> Checked {
         self.counts.count("hunks edited");
-        let text = self.alphabet.word(&mut self.random) + self.files[index].line_end;
+        let word = self.alphabet.word(&mut self.random);
+        let is_ended = self.random.one_in(2);
+        let text = if is_ended {
+            word + self.files[index].line_end
+        } else {
+            word
+        };
         let digest = self.digest_of(shown.id);
         self.review
             .edit_hunk(shown.id, &text, digest)
             .map_err(|error| error.to_string())?;
-        let first = self.review.hunk(shown.id).is_some_and(|view| match view.part {
-            changes::Part::Text(hunk) => hunk.first_proposed().is_some(),
-            changes::Part::Whole(_) => false,
-        });
-        require(first, || "what was proposed is forgotten".to_owned())?;
+        let text = self.edited(index, shown, &text)?;
         let account = &mut self.files[index].account;
         for (character, more) in change(&shown.proposed, &text) {
             count_in(&mut account.wanted, &character.to_string(), more);
@@ -104,6 +106,33 @@ impl Game {
         };
         account.says(&edited, Decision::Keep, Some(text));
         Ok(())
+    }
+
+    /// What an edited hunk proposes: the text, whose last line has an end wherever something may come behind it.
+    fn edited(&self, index: usize, shown: &Shown, text: &str) -> Result<String, String> {
+        let file = &self.files[index];
+        let review = self.review.file(&file.path).ok_or("no file")?.text();
+        let hunk = review.hunk(shown.id).ok_or("no hunk")?;
+        require(hunk.first_proposed().is_some(), || {
+            "what was proposed is forgotten".to_owned()
+        })?;
+        let is_last = review.hunks().last() == Some(hunk) && hunk.range().end == review.live().len();
+        let needs_end = !is_last && !text.ends_with('\n');
+        let texts = review
+            .hunks()
+            .iter()
+            .flat_map(|hunk| [hunk.base(), hunk.proposed()]);
+        let mut texts = texts.chain([review.live(), &shown.proposed]);
+        let line_end = if texts.any(|text| text.contains("\r\n")) {
+            "\r\n"
+        } else {
+            "\n"
+        };
+        let expected = text.to_owned() + if needs_end { line_end } else { "" };
+        require(hunk.proposed() == expected, || {
+            format!("{text:?} became {:?}", hunk.proposed())
+        })?;
+        Ok(hunk.proposed().to_owned())
     }
 
     pub(super) fn decide_many(&mut self) -> Checked {

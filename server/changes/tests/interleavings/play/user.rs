@@ -12,6 +12,9 @@ impl Game {
         let before = self.shown(index)?;
         let text = self.files[index].live().to_owned();
         self.files[index].type_in(edit);
+        // A step may take several edits, and write again what one of them has deleted.
+        let now = self.files[index].live().to_owned();
+        self.files[index].account.note_deleted(&now);
         let path = self.files[index].path.clone();
         self.review.edit(&path, edit).map_err(|error| error.to_string())?;
         let after = self.shown(index)?;
