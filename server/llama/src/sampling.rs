@@ -111,11 +111,16 @@ impl Sampler {
         let healing = self.healing.as_ref()?;
         let logit = |token: Token| logits.get(usize::try_from(token).ok()?).copied();
         let agreeing = healing.lexicon.agreeing(&healing.rest);
-        let agreeing = agreeing.filter_map(|(token, length)| Some((token, logit(token)?, length)));
+        let agreeing = agreeing
+            .filter_map(|(token, length)| Some((token, logit(token)?, length)))
+            .filter(|(_, logit, _)| logit.is_finite());
+        if self.rank == 0 && self.settings.temperature == 0.0 {
+            return most_likely(agreeing.map(|(token, logit, _)| (token, logit)));
+        }
         self.candidates.clear();
         let mut best: Option<(f32, usize)> = None;
         let mut new = Vec::new();
-        for (token, logit, length) in agreeing.filter(|(_, logit, _)| logit.is_finite()) {
+        for (token, logit, length) in agreeing {
             self.candidates.push((token, logit));
             if self.rank > 0 && length > healing.rest.len() {
                 new.push((token, logit));

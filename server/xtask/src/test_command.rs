@@ -168,11 +168,12 @@ fn model_steps() -> Vec<Step> {
         }),
         step(
             "rust-model",
-            "Rust tests with llama.cpp and the real model",
-            300,
+            "tests of llama.cpp with the real model",
+            240,
             &["build", "model"],
             |log| {
-                let mut tests = cargo(["test", "--release", "--workspace"]);
+                // Of all packages, as `clippy` and `build` are: of one alone, dependencies have other features.
+                let mut tests = cargo(["test", "--release", "--workspace", "--test", "model"]);
                 tests.env("FREEHOLD_MODEL_FILE", required_model_file()?);
                 counted_tests(&log.run(&mut tests)?)
             },
@@ -180,13 +181,14 @@ fn model_steps() -> Vec<Step> {
         step(
             "numbers",
             "what is promised of times, each measured alone",
-            60,
-            &["rust-model"],
+            240,
+            &["build", "model"],
             |log| {
                 let changes = ["--workspace", "--test", "numbers", "--"];
+                let healing = ["--workspace", "--test", "model", "--", "healing_costs"];
                 let freehold = ["--workspace", "--bin", "freehold", "--", "review_numbers"];
                 let mut tests = 0;
-                for which in [&changes[..], &freehold] {
+                for which in [&changes[..], &healing, &freehold] {
                     tests += alone(log, which)?;
                 }
                 Ok(format!("{tests} tests"))
@@ -219,7 +221,9 @@ fn alone(log: &mut Log, which: &[&str]) -> Result<u32> {
     for _ in 0..TRIES {
         let mut tests = cargo(["test", "--release"]);
         tests.args(which).args(["--test-threads=1", "--nocapture"]);
-        tests.env("FREEHOLD_PROMISES", "1");
+        tests
+            .env("FREEHOLD_PROMISES", "1")
+            .env("FREEHOLD_MODEL_FILE", required_model_file()?);
         match log.run(&mut tests) {
             Ok(output) => return count_tests(&output),
             Err(error) => failure = Some(error),
