@@ -39,6 +39,12 @@ impl<'a> Home<'a> {
         Ok(home)
     }
 
+    /// The home in this folder, which [`Home::open`] has given before.
+    #[must_use]
+    pub fn at(files: &'a dyn Files, folder: PathBuf) -> Self {
+        Self { files, folder }
+    }
+
     /// The folder itself.
     #[must_use]
     pub fn folder(&self) -> &Path {

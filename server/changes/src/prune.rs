@@ -23,6 +23,11 @@ pub struct Budget {
     pub age_max: Duration,
 }
 
+/// How often the oldest steps are looked for: that takes a look at every object.
+const PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The file whose age says when they were last looked for.
+const PRUNED: &str = "pruned";
+
 /// What was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
@@ -55,6 +60,32 @@ pub enum PruneError {
 }
 
 impl Home<'_> {
+    /// Does what [`Home::prune`] does if that was not done within the last day; else gives nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prune_daily(
+        &self,
+        budget: &Budget,
+        now: SystemTime,
+        owner: &Lock,
+    ) -> Result<Option<Pruned>, PruneError> {
+        let mark = self.folder().join(PRUNED);
+        let last = match self.files().metadata(&mark) {
+            Ok(metadata) => metadata.modified,
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        };
+        // A time to come is that of a clock that was set back since: it says nothing.
+        let is_recent = last.is_some_and(|last| now.duration_since(last).is_ok_and(|since| since < PAUSE));
+        if is_recent {
+            return Ok(None);
+        }
+        let pruned = self.prune(budget, now, owner)?;
+        self.files().write_atomic(&mark, b"")?;
+        Ok(Some(pruned))
+    }
+
     /// Forgets the oldest steps beyond `budget`, and all objects that neither a step nor the kept review
     /// needs. `now` is the time of day; [`Home::own`] has given `_owner`, who must not save meanwhile.
     ///

@@ -127,6 +127,30 @@ fn the_oldest_steps_go_first() {
 }
 
 #[test]
+fn the_oldest_steps_are_looked_for_once_a_day() {
+    let (host, _) = world();
+    let budget = Budget {
+        age_max: 3 * DAY,
+        ..ALL
+    };
+    let daily = || {
+        let pruned = home(&host).prune_daily(&budget, host.now(), &own(&host));
+        pruned.expect("pruned").map(|pruned| pruned.steps)
+    };
+    assert_eq!(daily(), Some(2));
+    assert_eq!(daily(), None);
+    host.advance(DAY);
+    assert_eq!(daily(), Some(1));
+    // The clock was a year ahead and has been put right.
+    let year = 365 * DAY;
+    host.advance(year);
+    assert_eq!(daily(), Some(1), "the newest stays");
+    let home = home(&host);
+    let pruned = home.prune_daily(&budget, host.now() - year, &own(&host));
+    assert_eq!(pruned.expect("pruned"), Some(Pruned::default()));
+}
+
+#[test]
 fn pruning_may_be_cut_short_at_any_write() {
     let budget = Budget {
         age_max: 3 * DAY,

@@ -38,6 +38,10 @@ pub struct Settings {
 pub struct ReviewSettings {
     /// Seconds after which a command is ended that is run against a change.
     pub command_seconds_max: u32,
+    /// Mebibytes that what can be undone may take in the store of a workspace.
+    pub undo_mebibytes_max: u32,
+    /// Days for which what was applied can be undone.
+    pub undo_days_max: u32,
 }
 
 /// What is put on record.
@@ -114,6 +118,8 @@ struct Given {
 #[serde(default)]
 struct GivenReview {
     command_seconds_max: Option<u32>,
+    undo_mebibytes_max: Option<u32>,
+    undo_days_max: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,6 +198,8 @@ impl Given {
                     .review
                     .command_seconds_max
                     .unwrap_or(keys::COMMAND_SECONDS_MAX),
+                undo_mebibytes_max: self.review.undo_mebibytes_max.unwrap_or(keys::UNDO_MEBIBYTES_MAX),
+                undo_days_max: self.review.undo_days_max.unwrap_or(keys::UNDO_DAYS_MAX),
             },
         }
     }

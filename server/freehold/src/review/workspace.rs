@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use changes::{
-    About, ApplyError, Audit, AuditEntry, AuditKind, Authority, Digest, FileStep, Home, Live, Pending,
-    Review, Standing, Step, StepHunk, StepId, WorkspacePath, Writer, next_redo, next_undo, patch, undoable,
+    About, ApplyError, Audit, AuditEntry, AuditKind, Authority, Budget, Digest, FileStep, Home, Live,
+    Pending, Review, Standing, Step, StepHunk, StepId, WorkspacePath, Writer, next_redo, next_undo, patch,
+    undoable,
 };
 use host::{Host, Lock, Tree};
 use ropey::Rope;
@@ -29,7 +31,7 @@ pub struct Workspace {
     folder: PathBuf,
     settings_file: PathBuf,
     person: String,
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// Waits for the editor: true lets an apply go on, anything else takes it back.
@@ -72,7 +74,7 @@ impl Workspace {
             folder,
             settings_file: paths.settings_file.clone(),
             person,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -106,11 +108,15 @@ impl Workspace {
     }
 
     fn writer(&self) -> Writer<'_> {
-        Writer::new(self.host.as_ref(), self.tree.as_ref(), self.folder.clone())
+        self.home().writer(self.tree.as_ref())
     }
 
     fn audit(&self) -> Audit<'_> {
-        Audit::new(self.host.as_ref(), self.folder.join("audit"))
+        self.home().audit()
+    }
+
+    fn home(&self) -> Home<'_> {
+        Home::at(self.host.as_ref(), self.folder.clone())
     }
 
     /// Carries out a job; a gated apply says [`Done::Begun`] through `begun` and waits at `gate`.
@@ -146,17 +152,31 @@ impl Workspace {
             .pending()
             .load(|path| writer.live_on_disk(path).unwrap_or_else(|_| nothing.clone()))
             .context("cannot read what waits for a decision")?;
+        let mut notes: Vec<String> = kept.set_aside.iter().map(ToString::to_string).collect();
+        // Old steps that cannot be forgotten now stand in nobody's way.
+        notes.extend(self.forget_old_steps().err().map(told));
         Ok(Loaded {
             trials: self.trials(&kept.review),
             review: kept.review,
             recovered,
             marks: self.marks()?,
-            notes: kept.set_aside.iter().map(ToString::to_string).collect(),
+            notes,
         })
     }
 
+    fn forget_old_steps(&self) -> anyhow::Result<()> {
+        let settings = self.settings()?.review;
+        let budget = Budget {
+            store_bytes_max: u64::from(settings.undo_mebibytes_max) << 20,
+            age_max: Duration::from_secs(u64::from(settings.undo_days_max) * 24 * 60 * 60),
+        };
+        let pruned = self.home().prune_daily(&budget, self.host.now(), &self.lock);
+        pruned.context("cannot forget what was applied long ago")?;
+        Ok(())
+    }
+
     fn pending(&self) -> Pending<'_> {
-        Pending::new(self.host.as_ref(), self.folder.clone())
+        self.home().pending()
     }
 
     fn look(&self, paths: Vec<WorkspacePath>) -> Done {

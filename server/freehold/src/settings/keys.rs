@@ -13,6 +13,8 @@ pub(super) const PREFETCH: bool = true;
 pub(super) const KEEP_TEXTS: bool = false;
 pub(super) const AUDIT_COMPLETIONS: bool = true;
 pub(super) const COMMAND_SECONDS_MAX: u32 = 600;
+pub(super) const UNDO_MEBIBYTES_MAX: u32 = 1024;
+pub(super) const UNDO_DAYS_MAX: u32 = 90;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +178,24 @@ pub const KEYS: &[Key] = &[
             default: Some(COMMAND_SECONDS_MAX),
         },
         description: "How many seconds a command may run that `freehold propose --check` or `--diagnose` runs against a change, each time; then it is ended with all that it has begun, and the change says so. `--time-limit` sets it for one.",
+    },
+    Key {
+        name: "review.undo_mebibytes_max",
+        shape: Shape::Number {
+            min: 1,
+            max: 1_048_576,
+            default: Some(UNDO_MEBIBYTES_MAX),
+        },
+        description: "How many mebibytes the files may take, compressed, that are kept of each workspace so that what was applied can be undone. Beyond that the oldest steps are forgotten, once a day when the workspace is opened; the latest step is always kept.",
+    },
+    Key {
+        name: "review.undo_days_max",
+        shape: Shape::Number {
+            min: 1,
+            max: 36500,
+            default: Some(UNDO_DAYS_MAX),
+        },
+        description: "How many days what was applied can be undone. Older steps are forgotten, once a day when the workspace is opened; the latest step is always kept. The audit log keeps its records.",
     },
 ];
 

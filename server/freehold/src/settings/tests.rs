@@ -70,6 +70,8 @@ fn what_is_set_replaces_the_default() {
                     },
                     review: ReviewSettings {
                         command_seconds_max: 600,
+                        undo_mebibytes_max: 1024,
+                        undo_days_max: 90,
                     },
                 },
                 warnings: [],
@@ -248,6 +250,8 @@ fn the_table_names_every_setting_and_no_other() {
         },
         review: GivenReview {
             command_seconds_max: Some(1),
+            undo_mebibytes_max: Some(1),
+            undo_days_max: Some(1),
         },
     };
     let table = toml::Table::try_from(&full).expect("serialisable");

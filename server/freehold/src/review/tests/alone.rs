@@ -103,6 +103,31 @@ fn a_patch_waits_is_kept_taken_back_and_done_again() {
 }
 
 #[test]
+fn what_was_applied_long_ago_is_forgotten_when_the_workspace_is_opened() {
+    let host = world();
+    ask(&host, "propose", json!({ "patch": PATCH })).expect("proposed");
+    for path in ["a", "gone"] {
+        ask(&host, "keepFile", json!({ "path": path })).expect("kept");
+    }
+    let steps = || {
+        let steps = ask(&host, "checkpoints", json!({})).expect("listed");
+        steps.as_array().map(Vec::len)
+    };
+    assert_eq!(steps(), Some(2));
+    let days = |count: u64| std::time::Duration::from_secs(count * 24 * 60 * 60);
+    host.advance(days(89));
+    assert_eq!(steps(), Some(2));
+    host.advance(days(2));
+    assert_eq!(steps(), Some(1), "the latest stays");
+    let undone = ask(&host, "undo", json!({}));
+    assert_eq!(undone, Ok(json!({ "applied": true })));
+    assert_eq!(
+        host.read_text(Path::new("/project/a")).as_deref().ok(),
+        Some("ONE\ntwo\nTHREE\n")
+    );
+}
+
+#[test]
 fn what_was_changed_since_is_merged_or_waits_as_a_conflict() {
     let host = world();
     ask(&host, "propose", json!({ "patch": PATCH })).expect("proposed");
