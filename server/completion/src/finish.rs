@@ -38,6 +38,8 @@ pub struct Finisher {
     scores: Scores,
     /// Whether only the part is wanted that the model is sure of.
     only_sure: bool,
+    /// Whether more would have come, and nobody knows what.
+    broken_off: bool,
 }
 
 /// Characters of a part that is worth showing without the rest.
@@ -59,6 +61,7 @@ impl Finisher {
             ends: Ends::default(),
             scores: Scores::default(),
             only_sure: false,
+            broken_off: false,
         }
     }
 
@@ -97,6 +100,23 @@ impl Finisher {
     /// not whole.
     pub fn length_reached(&mut self) {
         self.length_reached = true;
+    }
+
+    /// Says that more would have come and nobody knows what: what came is shown as if the model was unsure of that.
+    pub fn broken_off(&mut self) {
+        self.broken_off = true;
+    }
+
+    /// Whether the text ends by itself with what has come so far, not only where the model is unsure.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// The natural logarithm of the probability that the model gives all that has come together.
+    #[must_use]
+    pub fn log_probability(&self) -> f32 {
+        self.scores.log_probability()
     }
 
     /// How often the document was parsed with a part of what was generated put in: what the finisher costs.
@@ -189,8 +209,10 @@ impl Finisher {
     /// Cuts a draft where the model becomes unsure, and there where the file goes on to parse, if it did before.
     /// Says whether it did.
     fn keep_what_is_sure(&self, draft: &mut Draft) -> bool {
-        let Some(sure) = self.sure_end().filter(|sure| *sure < draft.text.len()) else {
-            return false;
+        let sure = match self.sure_end().filter(|sure| *sure < draft.text.len()) {
+            Some(sure) => sure,
+            None if self.broken_off && self.end.is_none() => draft.text.len(),
+            None => return false,
         };
         let context = &self.context;
         let sure = draft.text.floor_char_boundary(sure);

@@ -21,6 +21,7 @@ impl Scores {
 
     /// The longest beginning, in bytes of what was generated, that is as likely as not to be right: as far as the
     /// model gives all its pieces together a probability of [`SURE_MIN`]. Nothing if that is all, so far.
+    #[must_use]
     pub fn sure_bytes(&self) -> Option<usize> {
         let mut sum = 0.0;
         let mut start = 0;
@@ -34,7 +35,17 @@ impl Scores {
         None
     }
 
+    /// The natural logarithm of the probability that the model gives all pieces together.
+    #[must_use]
+    pub fn log_probability(&self) -> f32 {
+        self.pieces
+            .iter()
+            .map(|(_, log_probability)| log_probability)
+            .sum()
+    }
+
     /// What a gate judges by, of the first `shown_bytes` of what was generated: the text `shown`.
+    #[must_use]
     pub fn features(&self, shown_bytes: usize, shown: &str, trigger: Trigger, shape: Shape) -> Features {
         let mut start = 0;
         let mut of_shown = Vec::new();

@@ -64,6 +64,7 @@ pub fn render_with(context: &Context, shape: Shape, format: &FimFormat, asking: 
         stop: StopConditions {
             texts,
             tokens: format.stop_tokens.clone(),
+            log_probability_min: None,
         },
         lane: Lane::Typing,
         tokens_max,

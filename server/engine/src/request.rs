@@ -100,13 +100,16 @@ impl Default for Sampling {
 }
 
 /// What ends a generation, besides the model's own end-of-generation tokens.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StopConditions {
     /// The generation ends before any of these texts; the text itself is not given out.
     pub texts: Vec<String>,
     /// Special tokens, by their text, that end the generation. Those unknown to the model are ignored.
     pub tokens: Vec<String>,
+    /// The generation ends with the token with which all of them together become less likely than this, a natural
+    /// logarithm; [`crate::StopReason::Length`] then. An engine may not know this and go on.
+    pub log_probability_min: Option<f32>,
 }
 
 /// Which requests go first: between two tokens and between two chunks of a prompt, the engine always

@@ -32,7 +32,7 @@ pub enum StopReason {
     EndOfText,
     /// This stop text of the request came up.
     StopText(String),
-    /// `tokens_max` was reached, or the context is full.
+    /// `tokens_max` was reached, the text became too unlikely, or the context is full.
     Length,
     /// The ticket was dropped.
     Cancelled,

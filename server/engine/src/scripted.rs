@@ -43,6 +43,8 @@ pub struct Reply {
     pub tokens: Vec<String>,
     /// Log-probability given to every token, if the request asks for it.
     pub log_probability: f32,
+    /// Log-probabilities of the first tokens, one by one, instead of that.
+    pub log_probabilities: Vec<f32>,
     /// Waits for [`ScriptedEngine::release`] before this token, counted from 0.
     pub hold_before: Option<usize>,
     /// Time between two tokens, for tests of whole programs.
@@ -99,6 +101,9 @@ struct Run {
     next: usize,
     tokens_max: usize,
     log_probabilities: bool,
+    /// Of all that was given out, together, and the least that is wanted.
+    log_probability: f32,
+    log_probability_min: Option<f32>,
     prompt_tokens: u32,
     released: bool,
     stop_texts: Vec<String>,
@@ -191,6 +196,8 @@ impl Engine for ScriptedEngine {
                 next: 0,
                 tokens_max: request.tokens_max as usize,
                 log_probabilities: request.log_probabilities,
+                log_probability: 0.0,
+                log_probability_min: request.stop.log_probability_min,
                 // The script knows no tokenizer; four bytes a token is a usual ratio for code.
                 prompt_tokens: u32::try_from(prompt.len().div_ceil(4)).unwrap_or(u32::MAX),
                 released: false,
@@ -303,13 +310,20 @@ impl Run {
                 .to_owned(),
             None => token,
         };
-        let log_probability = self.log_probabilities.then_some(self.reply.log_probability);
+        let own = self.reply.log_probabilities.get(self.next).copied();
+        let own = own.unwrap_or(self.reply.log_probability);
+        self.log_probability += own;
+        let log_probability = self.log_probabilities.then_some(own);
         self.next += 1;
         (self.events)(Event::Token {
             text,
             log_probability,
         });
+        let too_unlikely = self
+            .log_probability_min
+            .is_some_and(|min| self.log_probability < min);
         stop.map(|(_, stop)| StopReason::StopText(stop))
+            .or(too_unlikely.then_some(StopReason::Length))
     }
 
     fn end(&mut self, reason: StopReason) {

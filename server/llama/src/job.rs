@@ -29,6 +29,9 @@ pub(crate) struct Job {
     tokens_max: usize,
     stop_tokens: Vec<Token>,
     log_probabilities: bool,
+    /// Of all that was generated, together, and the least that is wanted.
+    log_probability: f32,
+    log_probability_min: Option<f32>,
     sampler: Sampler,
     output: Output,
     usage: Usage,
@@ -87,6 +90,8 @@ impl Job {
             tokens_max: request.tokens_max as usize,
             stop_tokens,
             log_probabilities: request.log_probabilities,
+            log_probability: 0.0,
+            log_probability_min: request.stop.log_probability_min,
             sampler,
             output: Output::new(request.stop.texts),
             usage: Usage {
@@ -155,7 +160,9 @@ impl Job {
         let Some(known) = self.sampler.accept(token, &bytes) else {
             return self.end(StopReason::EndOfText);
         };
-        let log_probability = self.log_probabilities.then(|| log_probability(logits, token));
+        let is_known = self.log_probabilities || self.log_probability_min.is_some();
+        let log_probability = is_known.then(|| log_probability(logits, token));
+        self.log_probability += log_probability.unwrap_or_default();
         self.tokens.push(token);
         self.usage.generated_tokens += 1;
         let (pieces, stop) = self.output.push(&bytes[known..], log_probability);
@@ -163,7 +170,10 @@ impl Job {
         if let Some(stop) = stop {
             return self.end(StopReason::StopText(stop));
         }
-        if self.tokens.len() - self.prompt_tokens >= self.tokens_max {
+        let is_unlikely = self
+            .log_probability_min
+            .is_some_and(|min| self.log_probability < min);
+        if is_unlikely || self.tokens.len() - self.prompt_tokens >= self.tokens_max {
             return self.end(StopReason::Length);
         }
         Step::Continue

@@ -28,6 +28,7 @@ pub(crate) fn body(request: Request) -> Value {
         top_k: sampling.top_k,
         min_p: sampling.min_p,
         stop_tokens: stop.tokens,
+        log_probability_min: stop.log_probability_min,
     };
     json!({
         "stream": true,

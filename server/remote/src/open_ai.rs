@@ -201,6 +201,7 @@ mod tests {
             stop: StopConditions {
                 texts: vec!["\n\n".to_owned()],
                 tokens: vec!["<EOT>".to_owned()],
+                log_probability_min: None,
             },
             lane: Lane::Typing,
             tokens_max: 8,

@@ -42,6 +42,9 @@ pub struct RequestFields {
     /// Special tokens that end the generation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop_tokens: Vec<String>,
+    /// See [`engine::StopConditions::log_probability_min`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_probability_min: Option<f32>,
 }
 
 /// What each chunk of an answer carries besides the OpenAI fields.

@@ -201,6 +201,23 @@ impl Stream {
         self.text.push_str(piece);
     }
 
+    /// How many bytes of it were typed on the way from its place to `around`, if nothing else was.
+    #[must_use]
+    pub fn typed_bytes(&self, around: &Around) -> Option<usize> {
+        // As below.
+        let trimmed = self.text.trim_start_matches([' ', '\t']);
+        let doubled = self.text.len() - trimmed.len();
+        let mut typed = around.typed_since(&self.near, self.text.len());
+        let typed_bytes = typed.find_map(|typed| {
+            if self.text.starts_with(typed) {
+                Some(typed.len())
+            } else {
+                trimmed.starts_with(typed).then_some(doubled + typed.len())
+            }
+        })?;
+        around.inserted_after(&self.near, "").map(|_| typed_bytes)
+    }
+
     /// Whether it may become what is wanted at the place `around`.
     #[must_use]
     pub fn agrees(&self, around: &Around) -> bool {

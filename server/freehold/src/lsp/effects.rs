@@ -65,11 +65,7 @@ impl Hands {
             Effect::Wait { timer, duration } => self.wait(timer, duration),
             Effect::Generate(job) => {
                 let task = Task::Generation(job.id);
-                self.begin(task, async move {
-                    let id = job.id;
-                    let outcome = suggest(*job, &events).await;
-                    events.push(Event::Generated { id, outcome });
-                });
+                self.begin(task, async move { suggest(*job, &events).await });
             }
             Effect::Stop(task) => {
                 if let Some(handle) = self.begun.remove(&task) {

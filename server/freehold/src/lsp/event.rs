@@ -66,8 +66,15 @@ pub enum Event {
         /// What has come so far up to the last whole line, fit to be shown, when another line is whole.
         lines: Option<completion::Suggestion>,
     },
-    /// The work of this request to the engine has ended.
-    Generated { id: GenerationId, outcome: Outcome },
+    /// The work of this request to the engine has ended, or its text goes on where the model is too unsure for it to
+    /// be shown: then `ahead` holds all that has come.
+    Generated {
+        id: GenerationId,
+        outcome: Outcome,
+        ahead: Option<Vec<Piece>>,
+    },
+    /// What may come next, where the model is unsure: a piece, or its end.
+    WentOn { id: GenerationId, went_on: WentOn },
     /// The user's own settings were read.
     Configured(Box<Configuration>),
     /// It was looked up whether suggestions are wanted in this document at all.
@@ -158,6 +165,33 @@ pub struct Item {
     pub range: Range,
     /// What stands there afterwards.
     pub text: String,
+}
+
+/// A piece of text from the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// The text.
+    pub text: String,
+    /// The natural logarithm of the probability that the model gave it, if that is known.
+    pub log_probability: Option<f32>,
+}
+
+/// How a text goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WentOn {
+    /// With another piece.
+    Piece(Piece),
+    /// Not at all; `whole` says whether it ends there by itself, not because it is not worth working out more.
+    Ended { whole: bool },
+}
+
+/// What the model would go on with at a place, known before anybody asks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreseen {
+    /// The pieces, the first perhaps without what was typed of it.
+    pub pieces: Vec<Piece>,
+    /// Whether the text ends with them.
+    pub whole: bool,
 }
 
 /// What came of the work on a suggestion.
@@ -252,6 +286,8 @@ pub struct Job {
     pub trigger: Trigger,
     /// What is highlighted in the editor's own popup.
     pub selected: Option<completion::Selected>,
+    /// What the model goes on with, if that is known: the engine is not asked then.
+    pub foreseen: Option<Foreseen>,
     /// Tokens that are read first at a new place, where that is known.
     pub first_tokens_max: Option<u32>,
     /// Whether only so much is shown after the cursor, too.

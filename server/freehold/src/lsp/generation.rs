@@ -52,6 +52,8 @@ pub struct Generation {
     pub grace_until: Option<Duration>,
     /// Whether its beginning is shown, so that its end is wanted although nobody waits.
     pub shown: bool,
+    /// Whether the engine is not asked, since what it would say is known.
+    pub is_replay: bool,
     /// When the engine was asked.
     pub started: Duration,
     /// When something came last.

@@ -3,12 +3,14 @@
 //! [`Session::handle`] never waits, computes nothing of weight and touches nothing outside: it takes an
 //! event and says what to do. So edits are applied the moment they come, whatever else is going on.
 
+mod ahead;
 mod asides;
 mod foreseeing;
 mod generating;
 mod idle;
 mod questions;
 mod reading;
+mod stopping;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use super::source::Source;
 use super::status::{Stage, Status};
 use super::trail::Trail;
 use crate::review::desk::{Client, Documents};
+use ahead::Ahead;
 use idle::Idle;
 use questions::{Open, Step};
 
@@ -54,6 +57,8 @@ pub struct Session {
     open: BTreeMap<RequestId, Open>,
     generations: BTreeMap<GenerationId, Generation>,
     generations_begun: GenerationId,
+    /// What the model goes on with where it was too unsure last.
+    ahead: Option<Ahead>,
     source: Source,
     pacing: Pacing,
     reading_speed: ReadingSpeed,
@@ -115,6 +120,7 @@ impl Session {
             open: BTreeMap::new(),
             generations: BTreeMap::new(),
             generations_begun: 0,
+            ahead: None,
             source: Source::Unsought,
             pacing: Pacing::default(),
             reading_speed: ReadingSpeed::default(),
@@ -182,7 +188,13 @@ impl Session {
             Event::SuggestionDropped { id } => drop(self.remove(id, effects)),
             Event::TimePassed(timer) => self.time_passed(timer, now, effects),
             Event::Streamed { id, piece, lines } => self.streamed(id, &piece, lines, now, effects),
-            Event::Generated { id, outcome } => self.generated(id, outcome, now, effects),
+            Event::Generated { id, outcome, ahead } => {
+                if let Some(pieces) = ahead {
+                    self.go_ahead(id, pieces, effects);
+                }
+                self.generated(id, outcome, now, effects);
+            }
+            Event::WentOn { id, went_on } => self.went_on(id, went_on, now, effects),
             Event::Configured(configuration) => self.configure(*configuration, now, effects),
             Event::Examined { uri, excluded } => self.examined(&uri, excluded, now, effects),
             Event::EngineAttached(attached) => self.attach(attached, now, effects),
@@ -245,6 +257,7 @@ impl Session {
     fn close_document(&mut self, uri: &str, effects: &mut Vec<Effect>) {
         self.end_in(uri, effects);
         self.stop_generations(effects, |generation| generation.uri == uri);
+        self.leave_ahead(effects, |ahead| ahead.is_of(uri));
         self.documents.remove(uri);
         self.trail.forget(uri);
         self.reviews.closed(uri, &Buffers(&self.documents), effects);
@@ -315,6 +328,7 @@ impl Session {
         self.pacing.typed(now);
         self.follow_shown(uri, &cursors, inserted, now, effects);
         self.stop_disagreeing(uri, &cursors, effects);
+        self.leave_ahead(effects, |ahead| !ahead.agrees(uri, &cursors));
         self.idle.key();
         if let Some(cursor) = cursor {
             self.foresee(uri, cursor, now, effects);

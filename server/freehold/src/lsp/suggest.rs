@@ -11,8 +11,8 @@ use engine::{
 };
 use tokio::sync::mpsc;
 
-use super::event::{Configuration, Event, Events, Job, Outcome};
-use super::generation::Purpose;
+use super::event::{Configuration, Event, Events, Foreseen, Job, Outcome, Piece, WentOn};
+use super::generation::{GenerationId, Purpose};
 use super::scopes;
 
 /// What there is to ask the engine.
@@ -33,22 +33,46 @@ const LOADING_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Of what may never be wanted only the beginning is made.
 const PREFETCH_TOKENS_MAX: u32 = 48;
 
+/// What the model is unsure of is worked out as long as all of it together is at least so likely: then what is typed
+/// next may well be its beginning.
+const AHEAD_LIKELIHOOD_MIN: f32 = 0.05;
+
+/// Pieces that are worked out so at most.
+const AHEAD_PIECES_MAX: usize = 16;
+
 /// Works on `job` to its end and tells what comes through `events`. Dropping the future cancels the engine's
 /// request within milliseconds.
-pub async fn suggest(job: Job, events: &Events) -> Outcome {
+pub async fn suggest(mut job: Job, events: &Events) {
     let (id, purpose, trigger) = (job.id, job.purpose, job.trigger);
+    let goes_ahead = purpose == Purpose::Ask && trigger == Trigger::Automatic && job.rank == 0;
     let (engine, configuration) = (Arc::clone(&job.engine), Arc::clone(&job.configuration));
+    let foreseen = job.foreseen.take();
+    let generated = |outcome, ahead| events.push(Event::Generated { id, outcome, ahead });
     described(engine.as_ref()).await;
     // Reading brackets out of a large document takes up to milliseconds: not on the runtime's threads.
-    let prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
+    let mut prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
         Ok(Ok(prepared)) => prepared,
-        Ok(Err(outcome)) => return outcome,
+        Ok(Err(outcome)) => return generated(outcome, None),
         Err(panicked) => {
             tracing::error!("a prompt could not be prepared: {panicked}");
-            return Outcome::Silent;
+            return generated(Outcome::Silent, None);
         }
     };
-    let mut finisher = Finisher::new(&prepared.context, prepared.shape).asked(trigger);
+    if goes_ahead {
+        prepared.request.stop.log_probability_min = Some(AHEAD_LIKELIHOOD_MIN.ln());
+    }
+    let mut draft = Draft {
+        id,
+        trigger,
+        configuration: &configuration,
+        finisher: Finisher::new(&prepared.context, prepared.shape).asked(trigger),
+        pieces: Vec::new(),
+        events,
+    };
+    if let Some(foreseen) = foreseen {
+        draft.replay(foreseen);
+        return generated(draft.made(), None);
+    }
     // As many events as the request asks for tokens, and one: no need for another bound.
     let (sender, mut tokens) = mpsc::unbounded_channel();
     let ticket = engine.submit(
@@ -58,56 +82,144 @@ pub async fn suggest(job: Job, events: &Events) -> Outcome {
             let _stopped = sender.send(event);
         }),
     );
-    let mut usage = Usage::default();
-    while let Some(event) = tokens.recv().await {
-        match event {
-            EngineEvent::Token {
-                text,
-                log_probability,
-            } => {
-                let progress = finisher.push_scored(&text, log_probability);
-                if progress == Progress::Stop {
-                    break;
-                }
-                let lines = text
-                    .contains('\n')
-                    .then(|| whole_lines(&finisher, trigger, &configuration))
-                    .flatten();
-                events.push(Event::Streamed {
-                    id,
-                    piece: text,
-                    lines,
-                });
-            }
-            EngineEvent::Done { reason, usage: used } => {
-                usage = used;
-                if reason == StopReason::Length {
-                    finisher.length_reached();
-                }
-                break;
-            }
-            EngineEvent::Failed(failure) => return Outcome::Failed(failure),
-        }
-    }
-    drop(ticket);
+    let ended = match draft.receive(&mut tokens).await {
+        Ok(ended) => ended,
+        Err(failure) => return generated(Outcome::Failed(failure), None),
+    };
     if matches!(purpose, Purpose::Read | Purpose::Warm) {
-        return Outcome::Warmed(usage);
+        return generated(Outcome::Warmed(ended.unwrap_or_default()), None);
     }
-    match finisher.finish_scored(trigger) {
-        Some((suggestion, features)) if configuration.gate.shows(&features) => {
-            Outcome::Suggestion(suggestion, Some(features))
-        }
-        // The model has something to say, but is too unsure of it.
-        Some(_) | None => Outcome::Nothing,
+    if ended.is_some() || !goes_ahead || !draft.is_worth_going_ahead() {
+        drop(ticket);
+        return generated(draft.made(), None);
     }
+    generated(draft.made(), Some(std::mem::take(&mut draft.pieces)));
+    draft.go_ahead(&mut tokens).await;
 }
 
-/// What has come so far up to the last whole line, as it would be shown.
-fn whole_lines(finisher: &Finisher, trigger: Trigger, configuration: &Configuration) -> Option<Suggestion> {
-    let mut finisher = finisher.clone();
-    finisher.length_reached();
-    let (suggestion, features) = finisher.finish_scored(trigger)?;
-    configuration.gate.shows(&features).then_some(suggestion)
+/// What has come for one job.
+struct Draft<'a> {
+    id: GenerationId,
+    trigger: Trigger,
+    configuration: &'a Configuration,
+    finisher: Finisher,
+    pieces: Vec<Piece>,
+    events: &'a Events,
+}
+
+impl Draft<'_> {
+    /// Takes what comes until enough has, or all; then what it cost.
+    async fn receive(
+        &mut self,
+        tokens: &mut mpsc::UnboundedReceiver<EngineEvent>,
+    ) -> Result<Option<Usage>, Failure> {
+        while let Some(event) = tokens.recv().await {
+            match event {
+                EngineEvent::Token {
+                    text,
+                    log_probability,
+                } => {
+                    let progress = self.finisher.push_scored(&text, log_probability);
+                    self.pieces.push(Piece {
+                        text: text.clone(),
+                        log_probability,
+                    });
+                    if progress == Progress::Stop {
+                        return Ok(None);
+                    }
+                    self.tell(text);
+                }
+                EngineEvent::Done { reason, usage } => {
+                    if reason == StopReason::Length {
+                        self.finisher.length_reached();
+                    }
+                    return Ok(Some(usage));
+                }
+                EngineEvent::Failed(failure) => return Err(failure),
+            }
+        }
+        Ok(Some(Usage::default()))
+    }
+
+    fn tell(&self, piece: String) {
+        let lines = piece.contains('\n').then(|| self.whole_lines()).flatten();
+        self.events.push(Event::Streamed {
+            id: self.id,
+            piece,
+            lines,
+        });
+    }
+
+    /// What has come so far up to the last whole line, as it would be shown.
+    fn whole_lines(&self) -> Option<Suggestion> {
+        let mut finisher = self.finisher.clone();
+        finisher.length_reached();
+        let (suggestion, features) = finisher.finish_scored(self.trigger)?;
+        self.configuration.gate.shows(&features).then_some(suggestion)
+    }
+
+    /// What comes of what was generated.
+    fn made(&self) -> Outcome {
+        match self.finisher.clone().finish_scored(self.trigger) {
+            Some((suggestion, features)) if self.configuration.gate.shows(&features) => {
+                Outcome::Suggestion(suggestion, Some(features))
+            }
+            // The model has something to say, but is too unsure of it.
+            Some(_) | None => Outcome::Nothing,
+        }
+    }
+
+    /// Takes what is known already as if it had come from the engine.
+    fn replay(&mut self, foreseen: Foreseen) {
+        for piece in &foreseen.pieces {
+            if self.finisher.push_scored(&piece.text, piece.log_probability) == Progress::Stop {
+                return;
+            }
+        }
+        if !foreseen.whole {
+            self.finisher.broken_off();
+        }
+    }
+
+    /// Whether the text goes on, and what is typed next may well be its beginning.
+    fn is_worth_going_ahead(&self) -> bool {
+        !self.finisher.is_whole() && self.finisher.log_probability() >= AHEAD_LIKELIHOOD_MIN.ln()
+    }
+
+    /// Tells what comes where the model is too unsure for it to be shown.
+    async fn go_ahead(&mut self, tokens: &mut mpsc::UnboundedReceiver<EngineEvent>) {
+        let whole = self.gone_ahead(tokens).await;
+        self.events.push(Event::WentOn {
+            id: self.id,
+            went_on: WentOn::Ended { whole },
+        });
+    }
+
+    /// The same; says whether the text ended by itself.
+    async fn gone_ahead(&mut self, tokens: &mut mpsc::UnboundedReceiver<EngineEvent>) -> bool {
+        for _ in 0..AHEAD_PIECES_MAX {
+            match tokens.recv().await {
+                Some(EngineEvent::Token {
+                    text,
+                    log_probability,
+                }) => {
+                    // That the model is unsure is known.
+                    let _unsure = self.finisher.push_scored(&text, log_probability);
+                    let went_on = WentOn::Piece(Piece {
+                        text,
+                        log_probability,
+                    });
+                    self.events.push(Event::WentOn { id: self.id, went_on });
+                    if !self.is_worth_going_ahead() {
+                        break;
+                    }
+                }
+                Some(EngineEvent::Done { reason, .. }) => return reason != StopReason::Length,
+                Some(EngineEvent::Failed(_)) | None => break,
+            }
+        }
+        self.finisher.is_whole()
+    }
 }
 
 /// Waits until the engine has said how it is prompted: one that loads its model for the first time may not

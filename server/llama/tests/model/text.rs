@@ -52,6 +52,31 @@ fn reserved_strings_in_text_stay_text() {
 }
 
 #[test]
+fn a_text_ends_where_all_of_it_together_is_too_unlikely() {
+    let Some(engine) = shared() else { return };
+    let mut request = request("# The colours of the rainbow are red and", 24);
+    request.log_probabilities = true;
+    let likely = complete(&engine, request.clone());
+    let sums = likely.tokens.iter().scan(0.0, |sum, (_, log_probability)| {
+        *sum += log_probability.expect("it was asked for");
+        Some(*sum)
+    });
+    // Hardly a model is sure of all these tokens.
+    let min = 0.3_f32.ln();
+    let end = sums.into_iter().position(|sum| sum < min).expect("it is unsure") + 1;
+    assert!(end < likely.tokens.len());
+    // Whether or not anybody wants to see them.
+    for log_probabilities in [true, false] {
+        request.log_probabilities = log_probabilities;
+        request.stop.log_probability_min = Some(min);
+        let generation = complete(&engine, request.clone());
+        assert_eq!(generation.reason, StopReason::Length);
+        assert_eq!(generation.usage.generated_tokens as usize, end);
+        assert!(likely.text.starts_with(&generation.text));
+    }
+}
+
+#[test]
 fn texts_are_one_text_wherever_they_are_cut() {
     let Some(tokeniser) = tokeniser() else { return };
     let text = |part: &str| Segment::Text(part.to_owned());

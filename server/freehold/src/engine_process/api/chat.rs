@@ -124,7 +124,7 @@ fn request(body: ChatBody, description: &Description, now_seconds: u64) -> Resul
         sampling,
         stop: StopConditions {
             texts: body.parameters.stop_texts()?,
-            tokens: Vec::new(),
+            ..StopConditions::default()
         },
         lane: Lane::Agent,
         tokens_max: tokens_max(

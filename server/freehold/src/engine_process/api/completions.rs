@@ -117,6 +117,7 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
             stop: StopConditions {
                 texts,
                 tokens: fields.stop_tokens,
+                log_probability_min: fields.log_probability_min,
             },
             lane: fields.lane,
             tokens_max,
@@ -139,7 +140,7 @@ fn request(body: CompletionBody, description: &Description) -> Result<Request, F
             plain(description, prompt)?,
             StopConditions {
                 texts,
-                tokens: Vec::new(),
+                ..StopConditions::default()
             },
         ),
     };

@@ -180,6 +180,7 @@ pub fn render(
     let stop = StopConditions {
         texts: format.stop_texts.clone(),
         tokens: format.stop_tokens.clone(),
+        log_probability_min: None,
     };
     Ok((prompt, stop))
 }

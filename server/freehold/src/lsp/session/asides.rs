@@ -240,6 +240,7 @@ impl Session {
             workspace: Arc::clone(&open.workspace),
             trigger: Trigger::Invoked,
             selected: None,
+            foreseen: None,
             first_tokens_max: self.reading_speed.first_tokens_max(),
             near: false,
             surroundings: self.surroundings(uri, Some(window_start)),

@@ -7,6 +7,7 @@ use completion::{Decision, Trigger};
 use text::Change;
 
 use super::Session;
+use super::ahead::Look;
 use super::generating::{Wanted, Window};
 use crate::lsp::around::Around;
 use crate::lsp::event::Effect;
@@ -55,7 +56,7 @@ impl Session {
         let at_once =
             self.pacing.is_asked_after_keys() && self.pacing.is_immediate(self.rejections.in_a_row());
         let ready = self.configured && matches!(self.source, Source::Found(_));
-        if !at_once || !ready || !self.offers_unasked(uri) || self.hesitates(uri, offset) {
+        if !ready || !self.offers_unasked(uri) {
             return;
         }
         let Some(open) = self
@@ -77,6 +78,19 @@ impl Session {
         let found = self.known(uri, &around, now);
         if !found.hits.is_empty() || found.ranks.contains(&0) {
             return;
+        }
+        match self.look_ahead(uri, &around) {
+            Some(Look::Wait) => return,
+            Some(Look::Known(known)) => {
+                let wanted = Wanted {
+                    foreseen: Some(known),
+                    ..Wanted::unasked(uri, Purpose::Ask, text, offset, Window::Near)
+                };
+                self.generate(wanted, now, effects);
+                return;
+            }
+            None if !at_once || self.hesitates(uri, offset) => return,
+            None => {}
         }
         // The place after a suggestion and a warm prompt can wait.
         self.stop_generations(effects, |generation| generation.purpose != Purpose::Ask);

@@ -1,5 +1,4 @@
-//! Requests to the engine: begun for a question, joined by the next one that agrees, stopped once nobody
-//! can want them.
+//! Requests to the engine: begun for a question, joined by the next one that agrees, answered from when they end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +6,13 @@ use std::time::Duration;
 use completion::{Budget, Features, Suggestion, Trigger};
 
 use super::Session;
+use super::ahead::Look;
 use super::questions::Step;
 use crate::lsp::around::{Around, Offer, Stream};
-use crate::lsp::event::{Effect, Job, Outcome, RequestId, Task, Timer};
+use crate::lsp::event::{Effect, Foreseen, Job, Outcome, RequestId};
 use crate::lsp::generation::{Generation, GenerationId, Purpose};
 use crate::lsp::source::Source;
 use crate::lsp::suggest::budget;
-
-/// For so long a generation that nobody waits for goes on after a key: editors ask again some 20 to 50 ms later.
-const GRACE_AFTER_KEY: Duration = Duration::from_millis(100);
-
-/// The same when no key was hit: the cursor went elsewhere, or the editor asks the same again at once.
-const GRACE: Duration = Duration::from_millis(15);
 
 /// Who has waited for so long is shown the lines that are whole; the rest is there by the time these are read.
 const LINES_PATIENCE: Duration = Duration::from_millis(250);
@@ -34,6 +28,8 @@ pub(super) struct Wanted {
     pub trigger: Trigger,
     pub selected: Option<completion::Selected>,
     pub window: Window,
+    /// What the model goes on with, if that is known.
+    pub foreseen: Option<Foreseen>,
 }
 
 impl Wanted {
@@ -49,6 +45,7 @@ impl Wanted {
             trigger: Trigger::Automatic,
             selected: None,
             window,
+            foreseen: None,
         }
     }
 }
@@ -78,7 +75,15 @@ impl Session {
             return;
         };
         let text = document.document.text().clone();
-        if trigger == Trigger::Automatic && self.is_unread(&uri, offset) {
+        let mut foreseen = None;
+        if trigger == Trigger::Automatic {
+            match self.look_ahead(&uri, &around) {
+                Some(Look::Wait) => return self.wait_ahead(id),
+                Some(Look::Known(known)) => foreseen = Some(known),
+                None => {}
+            }
+        }
+        if trigger == Trigger::Automatic && foreseen.is_none() && self.is_unread(&uri, offset) {
             return self.read(id, offset, now, effects);
         }
         for rank in self.ranks_missing(&uri, &around, trigger, now) {
@@ -102,6 +107,7 @@ impl Session {
                         trigger,
                         selected: selected.clone(),
                         window: Window::Near,
+                        foreseen: foreseen.clone(),
                     };
                     self.generate(wanted, now, effects)
                 }
@@ -137,6 +143,7 @@ impl Session {
             Arc::clone(&document.workspace),
         );
         let selected = wanted.selected.clone();
+        let is_replay = wanted.foreseen.is_some();
         // Who asks by hand can wait for all that follows the cursor to be read.
         let near = wanted.window == Window::Near && wanted.trigger == Trigger::Automatic;
         let budget = if near { self.near_budget() } else { self.budget() };
@@ -146,6 +153,10 @@ impl Session {
                 .seen
                 .widest_start_for(&wanted.text, wanted.offset, &budget),
         };
+        if !is_replay {
+            // Whatever goes to the engine now is needed sooner.
+            self.halt_ahead(effects);
+        }
         self.generations_begun += 1;
         let id = self.generations_begun;
         effects.push(Effect::Generate(Box::new(Job {
@@ -160,6 +171,7 @@ impl Session {
             offset: wanted.offset,
             trigger: wanted.trigger,
             selected: wanted.selected,
+            foreseen: wanted.foreseen,
             first_tokens_max: self.reading_speed.first_tokens_max(),
             near,
             surroundings: self.surroundings(&wanted.uri, Some(window_start)),
@@ -178,10 +190,11 @@ impl Session {
             questions: Vec::new(),
             grace_until: None,
             shown: false,
+            is_replay,
             started: now,
             last_piece: None,
         };
-        if wanted.purpose == Purpose::Ask {
+        if wanted.purpose == Purpose::Ask && !is_replay {
             self.plan_freshening(&generation.uri);
             self.show_window(&generation);
         }
@@ -381,6 +394,7 @@ impl Session {
         if let Some(generation) = self.generations.get(&id)
             && matches!(outcome, Outcome::Suggestion(..) | Outcome::Nothing)
             && (generation.purpose, generation.rank, generation.last_piece) == (Purpose::Ask, 0, None)
+            && !generation.is_replay
         {
             self.pacing.answered(now.saturating_sub(generation.started));
         }
@@ -448,86 +462,6 @@ impl Session {
         if let Some(open) = self.remove(question, effects) {
             let hits = self.known(&open.uri, &open.around, now).hits;
             self.answer(open, hits, now, effects);
-        }
-    }
-
-    /// Gives those a time that nobody waits for any more; to be called after every event.
-    pub(super) fn let_go(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let grace = self.grace(now);
-        for (id, generation) in &mut self.generations {
-            let orphan = matches!(generation.purpose, Purpose::Ask | Purpose::Read)
-                && generation.questions.is_empty()
-                && !generation.shown;
-            if !orphan {
-                generation.grace_until = None;
-            } else if generation.grace_until.is_none() {
-                generation.grace_until = Some(now + grace);
-                effects.push(Effect::Wait {
-                    timer: Timer::Grace(*id),
-                    duration: grace,
-                });
-            }
-        }
-    }
-
-    /// How long somebody may come yet for what nobody waits for.
-    fn grace(&self, now: Duration) -> Duration {
-        let key = self.pacing.last_key().map(|key| now.saturating_sub(key));
-        match key.and_then(|since| GRACE_AFTER_KEY.checked_sub(since)) {
-            Some(rest) => rest.max(GRACE),
-            None => GRACE,
-        }
-    }
-
-    /// The time of one that nobody waited for is over, unless somebody came.
-    pub(super) fn grace_ended(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
-        let orphan = self
-            .generations
-            .get(&id)
-            .filter(|generation| generation.grace_until.is_some_and(|until| until <= now));
-        if orphan.is_some() {
-            self.stop_generation(id, effects);
-        }
-    }
-
-    /// Stops what cannot be wanted any more after the document `uri` was changed, with the cursor at one
-    /// of `cursors`.
-    pub(super) fn stop_disagreeing(&mut self, uri: &str, cursors: &[Around], effects: &mut Vec<Effect>) {
-        let shown = self
-            .shown
-            .as_ref()
-            .filter(|shown| shown.uri == uri && shown.fits())
-            .is_some();
-        self.stop_generations(effects, |generation| match generation.purpose {
-            Purpose::Ask if generation.uri != uri => false,
-            Purpose::Prefetch if generation.uri == uri && shown => false,
-            Purpose::Ask | Purpose::Prefetch => {
-                generation.uri != uri || !cursors.iter().any(|around| generation.agrees(around))
-            }
-            Purpose::Read => generation.uri != uri,
-            Purpose::Warm => true,
-        });
-    }
-
-    /// Stops the generations that `which` picks. None of them may have a question waiting for it, unless
-    /// that is ended by other means.
-    pub(super) fn stop_generations(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        which: impl Fn(&Generation) -> bool,
-    ) {
-        self.generations.retain(|id, generation| {
-            let stop = which(generation);
-            if stop {
-                effects.push(Effect::Stop(Task::Generation(*id)));
-            }
-            !stop
-        });
-    }
-
-    fn stop_generation(&mut self, id: GenerationId, effects: &mut Vec<Effect>) {
-        if self.generations.remove(&id).is_some() {
-            effects.push(Effect::Stop(Task::Generation(id)));
         }
     }
 }

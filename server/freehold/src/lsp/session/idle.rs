@@ -110,7 +110,7 @@ impl Session {
     fn has_leisure(&self) -> bool {
         let mut generations = self.generations.values();
         let busy = generations.any(|generation| generation.purpose == Purpose::Ask);
-        !busy && self.configured && matches!(self.source, Source::Found(_))
+        !busy && !self.is_going_ahead() && self.configured && matches!(self.source, Source::Found(_))
     }
 
     /// Has the session woken when something that is planned is due; to be called after every event.
@@ -185,7 +185,8 @@ impl Session {
             .generations
             .values()
             .any(|generation| generation.uri == prefetch.uri && generation.agrees(&around));
-        if matches!(decision, Decision::Silent(_)) || !known.ranks.is_empty() || is_under_way {
+        let is_foreseen = self.look_ahead(&prefetch.uri, &around).is_some();
+        if matches!(decision, Decision::Silent(_)) || !known.ranks.is_empty() || is_under_way || is_foreseen {
             return;
         }
         let wanted = Wanted::unasked(&prefetch.uri, Purpose::Prefetch, text, offset, Window::Near);

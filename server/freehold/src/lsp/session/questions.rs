@@ -89,8 +89,10 @@ impl Session {
         if trigger == Trigger::Automatic && self.join(id, now, effects) {
             return;
         }
+        let is_foreseen = self.is_foreseen(id);
         let pause = match trigger {
             Trigger::Invoked => Duration::ZERO,
+            Trigger::Automatic if is_foreseen => Duration::ZERO,
             Trigger::Automatic if self.hesitates(&uri, offset) => HESITATION,
             Trigger::Automatic => self.pacing.pause(now, self.rejections.in_a_row()),
         };
@@ -333,6 +335,7 @@ impl Session {
             self.end(id, effects);
         }
         self.stop_generations(effects, |_| true);
+        self.leave_ahead(effects, |_| true);
     }
 
     /// Answers a question with nothing.
@@ -351,6 +354,7 @@ impl Session {
         if open.step == Step::Pause {
             effects.push(Effect::Stop(Task::Pause(id)));
         }
+        self.forget_waiting(id);
         for generation in &open.generations {
             if let Some(generation) = self.generations.get_mut(generation) {
                 generation.questions.retain(|other| *other != id);

@@ -1,5 +1,6 @@
 //! The language server, tested through an editor in memory.
 
+mod ahead;
 mod desk;
 mod hostile;
 mod order;

@@ -19,17 +19,17 @@ use crate::lsp::feedback::Verdict;
 use crate::settings::CompletionSettings;
 
 /// A user with one document open, and the cursor in it.
-struct Typist {
-    desk: Desk,
-    uri: String,
+pub(super) struct Typist {
+    pub(super) desk: Desk,
+    pub(super) uri: String,
     version: i32,
     text: String,
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl Typist {
     /// Opens the document with the cursor at `|` of `notation`.
-    async fn new(notation: &str, script: Script, completion: CompletionSettings) -> Self {
+    pub(super) async fn new(notation: &str, script: Script, completion: CompletionSettings) -> Self {
         let mut desk = Desk::new(Setup {
             script,
             completion,
@@ -48,7 +48,7 @@ impl Typist {
         }
     }
 
-    fn place(&self, at: usize) -> (u32, u32) {
+    pub(super) fn place(&self, at: usize) -> (u32, u32) {
         let before = &self.text[..at];
         let line = before.matches('\n').count();
         let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
@@ -66,29 +66,29 @@ impl Typist {
     }
 
     /// Types, or takes a part of a suggestion.
-    async fn insert(&mut self, text: &str) {
+    pub(super) async fn insert(&mut self, text: &str) {
         self.replace(self.at, self.at, text).await;
         self.at += text.len();
     }
 
-    async fn delete(&mut self, bytes: usize) {
+    pub(super) async fn delete(&mut self, bytes: usize) {
         self.at -= bytes;
         self.replace(self.at, self.at + bytes, "").await;
     }
 
     /// Asks as editors do after a key; gives the number of the question.
-    async fn send_question(&mut self) -> i64 {
+    pub(super) async fn send_question(&mut self) -> i64 {
         let place = self.place(self.at);
         self.desk.ask_unasked(&self.uri, place).await
     }
 
     /// What is offered at the cursor after a key, and how many requests the engine has had for it by now.
-    async fn ask(&mut self) -> (Option<String>, usize) {
+    pub(super) async fn ask(&mut self) -> (Option<String>, usize) {
         let id = self.send_question().await;
         self.take(id).await
     }
 
-    async fn take(&mut self, id: i64) -> (Option<String>, usize) {
+    pub(super) async fn take(&mut self, id: i64) -> (Option<String>, usize) {
         let text = match self.desk.answer(id).await {
             Answer::Result(Value::Null) => None,
             Answer::Result(items) => Some(items[0]["insertText"].as_str().expect("a text").to_owned()),
@@ -97,12 +97,12 @@ impl Typist {
         (text, self.desk.asked().len())
     }
 
-    fn cancelled(&self) -> usize {
+    pub(super) fn cancelled(&self) -> usize {
         self.desk.backend.cancelled.load(Ordering::SeqCst)
     }
 
     /// Lets everything happen that can happen within a moment.
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         self.desk.settle().await;
         // The clock stands still as long as anybody works, on other threads too.
         for _ in 0..3 {
@@ -110,7 +110,7 @@ impl Typist {
         }
     }
 
-    async fn leave(mut self) {
+    pub(super) async fn leave(mut self) {
         let close = json!({ "textDocument": { "uri": self.uri } });
         self.desk.notify("textDocument/didClose", &close).await;
         self.desk.until_open_requests(0).await;
@@ -118,7 +118,7 @@ impl Typist {
     }
 }
 
-fn some(text: &str, asked: usize) -> (Option<String>, usize) {
+pub(super) fn some(text: &str, asked: usize) -> (Option<String>, usize) {
     (Some(text.to_owned()), asked)
 }
 
@@ -129,7 +129,7 @@ fn holding(tokens: &[&str], hold_before: usize) -> Script {
     script
 }
 
-const DOCUMENT: &str = "fn f(a: i32, b: i32) {\n    let total = |\n}\n";
+pub(super) const DOCUMENT: &str = "fn f(a: i32, b: i32) {\n    let total = |\n}\n";
 
 #[tokio::test(start_paused = true)]
 async fn typing_along_deleting_back_and_taking_parts_need_no_model() {

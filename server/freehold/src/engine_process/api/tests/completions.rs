@@ -120,6 +120,7 @@ async fn a_prompt_is_text_and_a_suffix_asks_for_the_middle() {
                     "<PRE>",
                     "<EOT>",
                 ],
+                log_probability_min: None,
             },
             lane: Typing,
             tokens_max: 16,
@@ -206,12 +207,12 @@ async fn our_own_dialect() {
         400 {
           "error": {
             "code": null,
-            "message": "the request is not valid: unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `reuse`, `first_token_rank`, `grammar`, `top_k`, `min_p`, `stop_tokens` at line 1 column 22",
+            "message": "the request is not valid: unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `reuse`, `first_token_rank`, `grammar`, `top_k`, `min_p`, `stop_tokens`, `log_probability_min` at line 1 column 22",
             "param": null,
             "type": "invalid_request_error"
           },
           "freehold_failure": {
-            "invalid": "unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `reuse`, `first_token_rank`, `grammar`, `top_k`, `min_p`, `stop_tokens` at line 1 column 22"
+            "invalid": "unknown field `prompts`, expected one of `prompt`, `lane`, `log_probabilities`, `reuse`, `first_token_rank`, `grammar`, `top_k`, `min_p`, `stop_tokens`, `log_probability_min` at line 1 column 22"
           }
         }
     "#]]).await;

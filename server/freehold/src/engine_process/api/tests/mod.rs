@@ -164,6 +164,7 @@ fn request(text: &str) -> Request {
         stop: StopConditions {
             texts: vec!["two".to_owned()],
             tokens: vec!["<EOT>".to_owned()],
+            log_probability_min: Some(-3.0),
         },
         lane: Lane::Agent,
         tokens_max: 8,

@@ -200,8 +200,10 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
         None if served.ahead && !served.cancelled => return None,
         // Whoever needs something read needs it whatever is typed, until the cursor goes elsewhere.
         None if served.generated_tokens == 0 && !served.cancelled => during().find(|key| key.moves)?.at,
-        // Until somebody was answered by it, it was wanted.
+        // Until somebody was answered by it, it was wanted …
         None if is_fruit(served, keys, answers) => return None,
+        // … and what came to its end after that was worked out ahead, as above.
+        None if !served.cancelled && was_answered(served, keys, answers) => return None,
         // Whoever gives it up knows why; the key before must have been the reason.
         None if served.cancelled => during().next_back()?.at,
         // It ran to its end, and nobody was answered then: it was vain from the first key on.
@@ -210,15 +212,28 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
     Some(milliseconds(served.ended, since))
 }
 
-/// Whether somebody got an answer when `served` ended. The answer that a key gives to the question before it
-/// does not count.
+/// Whether somebody got an answer when `served` ended.
 fn is_fruit(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
-    let by_key = |answer: Duration| {
-        let mut keys = keys.iter().map(|key| key.at);
-        keys.any(|key| key <= answer && answer < key + ANSWERED_BY_KEY)
-    };
-    let near = |answer: Duration| answer.abs_diff(served.ended) < FRUIT && !by_key(answer);
-    answers.iter().any(|answer| near(*answer))
+    let near = |answer: &&Duration| answer.abs_diff(served.ended) < FRUIT;
+    answers
+        .iter()
+        .filter(near)
+        .any(|answer| !is_by_key(*answer, keys))
+}
+
+/// Whether somebody got an answer while `served` was under way.
+fn was_answered(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
+    let during = |answer: &&Duration| (served.begun..served.ended).contains(*answer);
+    answers
+        .iter()
+        .filter(during)
+        .any(|answer| !is_by_key(*answer, keys))
+}
+
+/// Whether an answer is the one that a key gives to the question before it: it says nothing of any request.
+fn is_by_key(answer: Duration, keys: &[Key]) -> bool {
+    let mut keys = keys.iter().map(|key| key.at);
+    keys.any(|key| key <= answer && answer < key + ANSWERED_BY_KEY)
 }
 
 fn milliseconds(later: Duration, earlier: Duration) -> f64 {
@@ -319,7 +334,7 @@ mod tests {
             (expecting("abcd"), None),
             (expecting("abx"), Some(50.0)),
             (expecting("x"), Some(250.0)),
-            (cancelled, Some(5.0)),
+            (cancelled.clone(), Some(5.0)),
             (served(50, 350, 0), Some(250.0)),
             (served(310, 350, 0), None),
             (reading.clone(), None),
@@ -328,6 +343,9 @@ mod tests {
             assert_eq!(dead_since(&served, &keys, &[]), expected, "{served:?}");
         }
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(352)]), None);
+        // Somebody had an answer, and the rest came to its end; or a key stopped it.
+        assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(90)]), None);
+        assert_eq!(dead_since(&cancelled, &keys, &[MS(90)]), Some(5.0));
         // Nothing came of it but the answer that a key gives to every question.
         assert_eq!(dead_since(&served(50, 290, 0), &keys, &[MS(301)]), Some(190.0));
         let left = Key {

@@ -1,0 +1,96 @@
+//! Requests to the engine are stopped once nobody can want them.
+
+use std::time::Duration;
+
+use super::Session;
+use crate::lsp::around::Around;
+use crate::lsp::event::{Effect, Task, Timer};
+use crate::lsp::generation::{Generation, GenerationId, Purpose};
+
+/// For so long a generation that nobody waits for goes on after a key: editors ask again some 20 to 50 ms later.
+const GRACE_AFTER_KEY: Duration = Duration::from_millis(100);
+
+/// The same when no key was hit: the cursor went elsewhere, or the editor asks the same again at once.
+const GRACE: Duration = Duration::from_millis(15);
+
+impl Session {
+    /// Gives those a time that nobody waits for any more; to be called after every event.
+    pub(super) fn let_go(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let grace = self.grace(now);
+        for (id, generation) in &mut self.generations {
+            let orphan = matches!(generation.purpose, Purpose::Ask | Purpose::Read)
+                && generation.questions.is_empty()
+                && !generation.shown;
+            if !orphan {
+                generation.grace_until = None;
+            } else if generation.grace_until.is_none() {
+                generation.grace_until = Some(now + grace);
+                effects.push(Effect::Wait {
+                    timer: Timer::Grace(*id),
+                    duration: grace,
+                });
+            }
+        }
+    }
+
+    /// How long somebody may come yet for what nobody waits for.
+    fn grace(&self, now: Duration) -> Duration {
+        let key = self.pacing.last_key().map(|key| now.saturating_sub(key));
+        match key.and_then(|since| GRACE_AFTER_KEY.checked_sub(since)) {
+            Some(rest) => rest.max(GRACE),
+            None => GRACE,
+        }
+    }
+
+    /// The time of one that nobody waited for is over, unless somebody came.
+    pub(super) fn grace_ended(&mut self, id: GenerationId, now: Duration, effects: &mut Vec<Effect>) {
+        let orphan = self
+            .generations
+            .get(&id)
+            .filter(|generation| generation.grace_until.is_some_and(|until| until <= now));
+        if orphan.is_some() {
+            self.stop_generation(id, effects);
+        }
+    }
+
+    /// Stops what cannot be wanted any more after the document `uri` was changed, with the cursor at one
+    /// of `cursors`.
+    pub(super) fn stop_disagreeing(&mut self, uri: &str, cursors: &[Around], effects: &mut Vec<Effect>) {
+        let shown = self
+            .shown
+            .as_ref()
+            .filter(|shown| shown.uri == uri && shown.fits())
+            .is_some();
+        self.stop_generations(effects, |generation| match generation.purpose {
+            Purpose::Ask if generation.uri != uri => false,
+            Purpose::Prefetch if generation.uri == uri && shown => false,
+            Purpose::Ask | Purpose::Prefetch => {
+                generation.uri != uri || !cursors.iter().any(|around| generation.agrees(around))
+            }
+            Purpose::Read => generation.uri != uri,
+            Purpose::Warm => true,
+        });
+    }
+
+    /// Stops the generations that `which` picks. None of them may have a question waiting for it, unless
+    /// that is ended by other means.
+    pub(super) fn stop_generations(
+        &mut self,
+        effects: &mut Vec<Effect>,
+        which: impl Fn(&Generation) -> bool,
+    ) {
+        self.generations.retain(|id, generation| {
+            let stop = which(generation);
+            if stop {
+                effects.push(Effect::Stop(Task::Generation(*id)));
+            }
+            !stop
+        });
+    }
+
+    pub(super) fn stop_generation(&mut self, id: GenerationId, effects: &mut Vec<Effect>) {
+        if self.generations.remove(&id).is_some() {
+            effects.push(Effect::Stop(Task::Generation(id)));
+        }
+    }
+}
