@@ -291,7 +291,7 @@ impl Scenario {
                     store_bytes_max: u64::MAX,
                     age_max: Duration::MAX,
                 };
-                home.prune(&budget, SystemTime::UNIX_EPOCH, &owner)?;
+                home.prune_daily(&budget, SystemTime::UNIX_EPOCH, &owner)?;
             }
         }
         Ok(())

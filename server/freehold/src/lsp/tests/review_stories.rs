@@ -1,5 +1,6 @@
 //! What people do with a review besides keeping and dropping its hunks: each story through the protocol.
 
+use expect_test::expect;
 use serde_json::{Value, json};
 use testing::editor::Answer;
 
@@ -132,7 +133,25 @@ async fn a_definition_is_kept_together_with_its_use() {
     let used = reviewer.seen("doubled();");
     let hunks = reviewer.hunks();
     assert_eq!(hunks[0]["together"], json!([used["hunk"]]));
-    assert_eq!(reviewer.command("keepTogether", used).await, applied());
+    let b = format!("file://{B}");
+    expect!["A patch: change 1 line to 1; stands or falls with a.rs:2"]
+        .assert_eq(reviewer.diagnostics[&b][0]["message"].as_str().expect("a text"));
+    let at = json!({ "line": 0, "character": 0 });
+    let place = json!({ "textDocument": { "uri": b }, "range": { "start": at, "end": at }, "context": { "diagnostics": [] } });
+    let actions = reviewer.request("textDocument/codeAction", &place).await;
+    let action = |title: &str| {
+        let actions = actions.as_array().expect("a list").iter();
+        let mut found = actions.filter(|action| action["title"] == title);
+        found.next().expect("it is offered")["command"].clone()
+    };
+    assert_eq!(
+        action("Drop this change and what belongs to it")["command"],
+        json!("freehold.dropTogether")
+    );
+    let keep = action("Keep this change and what belongs to it");
+    assert_eq!(keep["command"], json!("freehold.keepTogether"));
+    let argument = keep["arguments"][0].clone();
+    assert_eq!(reviewer.command("keepTogether", argument).await, applied());
     assert_eq!(
         reviewer.desk.file(A).as_deref(),
         Some("one();\nfn doubled() {}\n")
