@@ -114,7 +114,7 @@ fn rust_steps() -> Vec<Step> {
         step(
             "rust",
             "Rust tests without a C++ compiler",
-            180,
+            6 * 60,
             &["setup"],
             |log| {
                 let mut tests = cargo([
@@ -134,7 +134,7 @@ fn rust_steps() -> Vec<Step> {
         step(
             "clippy",
             "lints, and llama.cpp compiled for it and all below",
-            14 * 60,
+            16 * 60,
             &["setup"],
             |log| {
                 let arguments = [
@@ -149,7 +149,7 @@ fn rust_steps() -> Vec<Step> {
                 log.run(&mut cargo(arguments)).map(|_| String::new())
             },
         ),
-        step("build", "release build", 240, &["setup"], |log| {
+        step("build", "release build", 330, &["setup"], |log| {
             dist::build(log).map(|()| String::new())
         }),
     ]
@@ -157,7 +157,7 @@ fn rust_steps() -> Vec<Step> {
 
 fn model_steps() -> Vec<Step> {
     vec![
-        step("model", "the 0.5B model, 491 MB", 90, &["build"], |log| {
+        step("model", "the 0.5B model, 491 MB", 30, &["build"], |log| {
             if model_file().is_none() {
                 let mut get = process::command(&dist::built_binary().to_string_lossy());
                 get.args(["models", "get", MODEL, "--yes"])
@@ -169,7 +169,7 @@ fn model_steps() -> Vec<Step> {
         step(
             "rust-model",
             "tests of llama.cpp with the real model",
-            240,
+            180,
             &["build", "model"],
             |log| {
                 // Of all packages, as `clippy` and `build` are: of one alone, dependencies have other features.
@@ -181,7 +181,7 @@ fn model_steps() -> Vec<Step> {
         step(
             "numbers",
             "what is promised of times, each measured alone",
-            240,
+            210,
             &["build", "model"],
             |log| {
                 let changes = ["--workspace", "--test", "numbers", "--"];
@@ -197,7 +197,7 @@ fn model_steps() -> Vec<Step> {
         step(
             "sample",
             "a sample file completed in the terminal",
-            15,
+            5,
             &["build", "model"],
             |log| {
                 let mut complete = process::command(&dist::built_binary().to_string_lossy());
@@ -234,7 +234,7 @@ fn alone(log: &mut Log, which: &[&str]) -> Result<u32> {
 
 fn editor_steps() -> Vec<Step> {
     vec![
-        step("neovim", "a review in Neovim", 15, &["build"], |log| {
+        step("neovim", "a review in Neovim", 5, &["build"], |log| {
             let Some(editor) = process::find("nvim") else {
                 return Ok("there is no Neovim here".into());
             };
@@ -248,7 +248,7 @@ fn editor_steps() -> Vec<Step> {
         step(
             "extension",
             "VS Code extension: types, lint, unit tests",
-            60,
+            40,
             &["setup"],
             |log| {
                 editors::npm(log, &["ci"])?;
@@ -258,7 +258,7 @@ fn editor_steps() -> Vec<Step> {
         step(
             "vsix",
             "VS Code extension with the server inside",
-            30,
+            10,
             &["build", "extension"],
             |log| {
                 let file = editors::pack(log, &dist::lay_out()?)?;
@@ -268,21 +268,21 @@ fn editor_steps() -> Vec<Step> {
         step(
             "editor-tools",
             "VS Code for the browser, from npm",
-            150,
+            30,
             &["setup"],
             |log| editors::node(log, &["tests/editor/install.mjs"]).map(|_| String::new()),
         ),
         step(
             "editor-scripted",
             "suggestions and reviews in the real editor, scripted engine",
-            150,
+            195,
             &["vsix", "editor-tools"],
             |log| editor_test(log, "scripted"),
         ),
         step(
             "editor-real",
             "suggestion in the real editor, real model",
-            60,
+            30,
             &["vsix", "editor-tools", "model"],
             |log| editor_test(log, "real"),
         ),
