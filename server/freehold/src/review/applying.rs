@@ -201,8 +201,14 @@ impl Desk {
     fn give_up(&mut self, applying: Applying, reason: String, effects: &mut Vec<Effect>) {
         match applying.then {
             Then::Kept { hunks, answer, .. } => {
-                // What was asked of the editor may be done yet.
-                self.late.extend(hunks.iter().copied());
+                // What was asked of the editor may be done yet; what lies on the disk nobody else was asked for.
+                let review = &self.review;
+                let is_open = |id: &HunkId| {
+                    let view = review.hunk(*id);
+                    view.is_some_and(|view| self.open.contains_key(view.file.path()))
+                };
+                let asked: Vec<HunkId> = hunks.iter().copied().filter(is_open).collect();
+                self.late.extend(asked);
                 self.undecide(&hunks);
                 refuse(answer, reason, effects);
             }

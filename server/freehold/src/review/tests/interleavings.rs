@@ -541,6 +541,31 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// Plays these acts.
+fn play(acts: Vec<Act>) -> World {
+    let mut world = World::new();
+    for act in acts {
+        let name = format!("{act:?}");
+        world.act(act);
+        world.check(&name);
+    }
+    world
+}
+
+#[test]
+fn what_an_undo_brings_about_on_the_disk_is_not_taken_for_an_answer_of_the_editor() {
+    // A hunk that takes a kept line away again was kept as well, and the editor refused its part.
+    play(vec![
+        Act::Open(1),
+        Act::Propose(vec![(0, 16, What::Add)]),
+        Act::KeepAll(Manner::ChangesFirst),
+        Act::Propose(vec![(1, 0, What::Add), (0, 5, What::Remove)]),
+        Act::KeepAll(Manner::Refuses),
+        Act::Undo(Manner::ChangesFirst),
+        Act::Undo(Manner::ChangesFirst),
+    ]);
+}
+
 /// How many interleavings are played.
 fn cases() -> u32 {
     let wanted = RealHost::new().variable("FREEHOLD_CASES");
@@ -552,12 +577,7 @@ proptest! {
 
     #[test]
     fn nobody_loses_a_character(acts in prop::collection::vec(act(), 1..30)) {
-        let mut world = World::new();
-        for act in acts {
-            let name = format!("{act:?}");
-            world.act(act);
-            world.check(&name);
-        }
+        let mut world = play(acts);
         // All that waits still is dropped: what stands stays.
         let before: Vec<String> = (0..FILES.len()).map(|file| world.text(file)).collect();
         world.ask("dropAll", &json!({})).expect("answered");
