@@ -175,14 +175,13 @@ impl Desk {
         if conflicts.is_empty() {
             return None;
         }
-        let names: Vec<String> = conflicts.iter().map(|file| format!("`{}`", file.path)).collect();
-        let proposal = Proposal {
+        let proposal = |files| Proposal {
             info: ChangeInfo {
                 title: format!("{verb} {title}"),
                 origin: verb.to_lowercase(),
                 ..ChangeInfo::default()
             },
-            files: conflicts,
+            files,
         };
         let stands = |path: &WorkspacePath| {
             let known = live.get(path).and_then(|live| live.file.clone());
@@ -194,19 +193,33 @@ impl Desk {
                 },
             }
         };
-        let mut review = Review::clone(&self.review);
-        let put_up = review.propose(proposal, stands);
-        effects.push(Effect::Changed);
-        Some(match put_up {
-            Ok(_) => {
-                self.review = Arc::new(review);
-                format!(
-                    "{} changed since; what could not be merged waits for your decision",
-                    names.join(", ")
-                )
+        // What cannot be proposed, because something else waits in the same lines, keeps no other file from it.
+        let (mut files, mut messages) = (Vec::new(), Vec::new());
+        for file in conflicts {
+            let alone = Review::clone(&self.review).propose(proposal(vec![file.clone()]), stands);
+            match alone {
+                Ok(_) => files.push(file),
+                Err(error) => messages.push(format!(
+                    "`{}` changed since and was left alone: {error}",
+                    file.path
+                )),
             }
-            Err(error) => format!("{} changed since and was left alone: {error}", names.join(", ")),
-        })
+        }
+        let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.path)).collect();
+        let names = names.join(", ");
+        let mut review = Review::clone(&self.review);
+        if !files.is_empty() {
+            let put_up = review.propose(proposal(files), stands);
+            messages.push(match put_up {
+                Ok(_) => {
+                    self.review = Arc::new(review);
+                    format!("{names} changed since; what could not be merged waits for your decision")
+                }
+                Err(error) => format!("{names} changed since and was left alone: {error}"),
+            });
+        }
+        effects.push(Effect::Changed);
+        Some(messages.join("; "))
     }
 }
 

@@ -566,6 +566,21 @@ fn what_an_undo_brings_about_on_the_disk_is_not_taken_for_an_answer_of_the_edito
     ]);
 }
 
+#[test]
+fn a_file_whose_undo_cannot_be_proposed_keeps_no_other_from_it() {
+    play(vec![
+        Act::Propose(vec![(1, 6, What::Add)]),
+        Act::Propose(vec![(1, 1, What::Add)]),
+        Act::Propose(vec![(2, 0, What::Add), (1, 1, What::Replace), (0, 0, What::Add)]),
+        Act::KeepAll(Manner::ChangesFirst),
+        Act::Open(2),
+        Act::Write(1, 41),
+        Act::Type(2, 33),
+        Act::Propose(vec![(1, 0, What::Add)]),
+        Act::Undo(Manner::ChangesFirst),
+    ]);
+}
+
 /// How many interleavings are played.
 fn cases() -> u32 {
     let wanted = RealHost::new().variable("FREEHOLD_CASES");
