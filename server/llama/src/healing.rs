@@ -13,85 +13,84 @@ use crate::ffi::vocabulary::Vocabulary;
 pub struct Lexicon {
     /// The bytes of all tokens, one after the other.
     bytes: Vec<u8>,
-    /// Where each token begins in `bytes`, and where the last one ends.
-    starts: Vec<u32>,
-    tokens: Vec<Token>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    token: Token,
+    start: u32,
+    length: u32,
 }
 
 impl Lexicon {
     /// Sorts those tokens of `vocabulary` that are text.
     #[must_use]
     pub fn of(vocabulary: &Vocabulary, is_text: impl Fn(Token) -> bool) -> Self {
-        let mut bytes = Vec::new();
-        let mut ends = Vec::new();
+        let mut piece = Vec::new();
+        let mut lexicon = Self::default();
         let count = Token::try_from(vocabulary.len()).unwrap_or(Token::MAX);
-        for token in (0..count).filter(|token| is_text(*token)) {
-            vocabulary.append_piece(token, false, &mut bytes);
-            ends.push((token, bytes.len()));
+        for token in 0..count {
+            if is_text(token) {
+                piece.clear();
+                vocabulary.append_piece(token, false, &mut piece);
+                lexicon.add(token, &piece);
+            }
         }
-        let mut start = 0;
-        Self::new(ends.into_iter().map(|(token, end)| {
-            let piece = &bytes[start..end];
-            start = end;
-            (token, piece)
-        }))
+        lexicon.sort();
+        lexicon
     }
 
     /// Sorts these tokens.
     #[must_use]
     pub fn new<'a>(pieces: impl IntoIterator<Item = (Token, &'a [u8])>) -> Self {
-        let mut sorted: Vec<(&[u8], Token)> = pieces
+        let mut lexicon = Self::default();
+        pieces
             .into_iter()
-            .filter(|(_, piece)| !piece.is_empty())
-            .map(|(token, piece)| (piece, token))
-            .collect();
-        sorted.sort_unstable();
-        let mut bytes = Vec::new();
-        let mut starts = vec![0];
-        for (piece, _) in &sorted {
-            bytes.extend_from_slice(piece);
-            // Vocabularies hold megabytes at most.
-            starts.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-        }
-        Self {
-            bytes,
-            starts,
-            tokens: sorted.into_iter().map(|(_, token)| token).collect(),
+            .for_each(|(token, piece)| lexicon.add(token, piece));
+        lexicon.sort();
+        lexicon
+    }
+
+    fn add(&mut self, token: Token, piece: &[u8]) {
+        // Vocabularies hold megabytes at most.
+        let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        let length = u32::try_from(piece.len()).unwrap_or(0);
+        if length > 0 {
+            self.bytes.extend_from_slice(piece);
+            self.entries.push(Entry { token, start, length });
         }
     }
 
-    fn piece(&self, index: usize) -> &[u8] {
-        &self.bytes[self.starts[index] as usize..self.starts[index + 1] as usize]
+    fn sort(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_unstable_by(|left, right| {
+            (self.piece(*left), left.token).cmp(&(self.piece(*right), right.token))
+        });
+        self.entries = entries;
     }
 
-    /// The first index whose piece does not come before: `is_before` holds for all in front of it and for none behind.
-    fn partition_point(&self, is_before: impl Fn(&[u8]) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.tokens.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if is_before(self.piece(middle)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
+    fn piece(&self, entry: Entry) -> &[u8] {
+        &self.bytes[entry.start as usize..][..entry.length as usize]
     }
 
     /// Every token that agrees with `rest`: that begins it, is it, or goes on behind it. With each comes
     /// the length of its bytes.
     pub fn agreeing<'a>(&'a self, rest: &'a [u8]) -> impl Iterator<Item = (Token, usize)> + 'a {
+        let before = |is_before: &dyn Fn(&[u8]) -> bool| {
+            self.entries
+                .partition_point(|entry| is_before(self.piece(*entry)))
+        };
         let shorter = (1..rest.len()).flat_map(move |length| {
             let bytes = &rest[..length];
-            self.partition_point(|piece| piece < bytes)..self.partition_point(|piece| piece <= bytes)
+            &self.entries[before(&|piece| piece < bytes)..before(&|piece| piece <= bytes)]
         });
         // All that begin with it stand together; a third of a vocabulary begins with a blank.
-        let longer = self.partition_point(|piece| piece < rest)
-            ..self.partition_point(|piece| piece < rest || piece.starts_with(rest));
-        shorter.chain(longer).map(|index| {
-            let length = self.starts[index + 1] - self.starts[index];
-            (self.tokens[index], length as usize)
-        })
+        let longer = &self.entries
+            [before(&|piece| piece < rest)..before(&|piece| piece < rest || piece.starts_with(rest))];
+        shorter
+            .chain(longer)
+            .map(|entry| (entry.token, entry.length as usize))
     }
 }
 

@@ -204,16 +204,11 @@ impl Stream {
     /// How many bytes of it were typed on the way from its place to `around`, if nothing else was.
     #[must_use]
     pub fn typed_bytes(&self, around: &Around) -> Option<usize> {
-        // As below.
-        let trimmed = self.text.trim_start_matches([' ', '\t']);
-        let doubled = self.text.len() - trimmed.len();
         let mut typed = around.typed_since(&self.near, self.text.len());
         let typed_bytes = typed.find_map(|typed| {
-            if self.text.starts_with(typed) {
-                Some(typed.len())
-            } else {
-                trimmed.starts_with(typed).then_some(doubled + typed.len())
-            }
+            let mut texts = self.texts().into_iter();
+            let text = texts.find(|text| text.starts_with(typed))?;
+            Some(self.text.len() - text.len() + typed.len())
         })?;
         around.inserted_after(&self.near, "").map(|_| typed_bytes)
     }
@@ -221,20 +216,32 @@ impl Stream {
     /// Whether it may become what is wanted at the place `around`.
     #[must_use]
     pub fn agrees(&self, around: &Around) -> bool {
-        // Models repeat the indentation before the cursor, and the finisher drops it.
-        let texts = [self.text.as_str(), self.text.trim_start_matches([' ', '\t'])];
+        self.typed_bytes(around).is_some() || self.is_overtaken(around)
+    }
+
+    /// Whether all that has come was typed on the way to `around`, and a little more.
+    fn is_overtaken(&self, around: &Around) -> bool {
         // Of a text that has not begun nothing is known, and the next request can use the work on its prompt.
-        let ahead_max = if self.text.is_empty() { 0 } else { TYPED_AHEAD_MAX };
-        let bytes_max = self.text.len() + 4 * ahead_max;
-        let agrees = around.typed_since(&self.near, bytes_max).any(|typed| {
-            texts.iter().any(|text| {
-                text.starts_with(typed)
-                    || typed
-                        .strip_prefix(text)
-                        .is_some_and(|ahead| ahead.chars().count() <= ahead_max)
-            })
+        if self.text.is_empty() {
+            return false;
+        }
+        let bytes_max = self.text.len() + 4 * TYPED_AHEAD_MAX;
+        let is_overtaken = around.typed_since(&self.near, bytes_max).any(|typed| {
+            let beyond = |text| {
+                typed
+                    .strip_prefix(text)
+                    .map_or(usize::MAX, |beyond| beyond.chars().count())
+            };
+            self.texts()
+                .into_iter()
+                .any(|text| beyond(text) <= TYPED_AHEAD_MAX)
         });
-        agrees && around.inserted_after(&self.near, "").is_some()
+        is_overtaken && around.inserted_after(&self.near, "").is_some()
+    }
+
+    /// It as it came, and as it is shown: models repeat the indentation before the cursor, and the finisher drops it.
+    fn texts(&self) -> [&str; 2] {
+        [&self.text, self.text.trim_start_matches([' ', '\t'])]
     }
 }
 

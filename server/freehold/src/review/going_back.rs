@@ -194,30 +194,26 @@ impl Desk {
             }
         };
         // What cannot be proposed, because something else waits in the same lines, keeps no other file from it.
-        let (mut files, mut messages) = (Vec::new(), Vec::new());
+        let (mut review, mut waiting, mut messages) = (Arc::clone(&self.review), Vec::new(), Vec::new());
         for file in conflicts {
-            let alone = Review::clone(&self.review).propose(proposal(vec![file.clone()]), stands);
-            match alone {
-                Ok(_) => files.push(file),
+            let more = [waiting.as_slice(), std::slice::from_ref(&file)].concat();
+            let mut with = Review::clone(&self.review);
+            match with.propose(proposal(more.clone()), stands) {
+                Ok(_) => (review, waiting) = (Arc::new(with), more),
                 Err(error) => messages.push(format!(
                     "`{}` changed since and was left alone: {error}",
                     file.path
                 )),
             }
         }
-        let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.path)).collect();
-        let names = names.join(", ");
-        let mut review = Review::clone(&self.review);
-        if !files.is_empty() {
-            let put_up = review.propose(proposal(files), stands);
-            messages.push(match put_up {
-                Ok(_) => {
-                    self.review = Arc::new(review);
-                    format!("{names} changed since; what could not be merged waits for your decision")
-                }
-                Err(error) => format!("{names} changed since and was left alone: {error}"),
-            });
+        if !waiting.is_empty() {
+            let names: Vec<String> = waiting.iter().map(|file| format!("`{}`", file.path)).collect();
+            messages.push(format!(
+                "{} changed since; what could not be merged waits for your decision",
+                names.join(", ")
+            ));
         }
+        self.review = review;
         effects.push(Effect::Changed);
         Some(messages.join("; "))
     }

@@ -56,7 +56,8 @@ impl Session {
         let at_once =
             self.pacing.is_asked_after_keys() && self.pacing.is_immediate(self.rejections.in_a_row());
         let ready = self.configured && matches!(self.source, Source::Found(_));
-        if !ready || !self.offers_unasked(uri) {
+        let may = at_once || self.ahead.is_some();
+        if !may || !ready || !self.offers_unasked(uri) {
             return;
         }
         let Some(open) = self

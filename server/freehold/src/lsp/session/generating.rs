@@ -80,11 +80,9 @@ impl Session {
             match self.look_ahead(&uri, &around) {
                 Some(Look::Wait) => return self.wait_ahead(id),
                 Some(Look::Known(known)) => foreseen = Some(known),
+                None if self.is_unread(&uri, offset) => return self.read(id, offset, now, effects),
                 None => {}
             }
-        }
-        if trigger == Trigger::Automatic && foreseen.is_none() && self.is_unread(&uri, offset) {
-            return self.read(id, offset, now, effects);
         }
         for rank in self.ranks_missing(&uri, &around, trigger, now) {
             let mut running = self.generations.iter();

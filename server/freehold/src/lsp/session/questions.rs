@@ -89,10 +89,9 @@ impl Session {
         if trigger == Trigger::Automatic && self.join(id, now, effects) {
             return;
         }
-        let is_foreseen = self.is_foreseen(id);
         let pause = match trigger {
             Trigger::Invoked => Duration::ZERO,
-            Trigger::Automatic if is_foreseen => Duration::ZERO,
+            Trigger::Automatic if self.is_foreseen(id) => Duration::ZERO,
             Trigger::Automatic if self.hesitates(&uri, offset) => HESITATION,
             Trigger::Automatic => self.pacing.pause(now, self.rejections.in_a_row()),
         };

@@ -7,7 +7,7 @@ use engine::scripted::{Reply, Script};
 use serde_json::json;
 
 use super::desk::{description, plain};
-use super::typing::{DOCUMENT, Typist, some};
+use super::typist::{DOCUMENT, Typist, some};
 
 /// A script that says `tokens` with these likelihoods in per cent, and waits before the one at `hold_before`.
 fn saying(tokens: &[(&str, f32)], hold_before: Option<usize>) -> Script {

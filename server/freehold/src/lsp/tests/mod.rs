@@ -13,3 +13,4 @@ mod reviewer;
 mod status;
 mod suggestions;
 mod typing;
+mod typist;

@@ -1,7 +1,6 @@
 //! A user types, deletes, takes and leaves: what is known is served without the model, what is on its way is
 //! joined, and what nobody can want is stopped.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::scripted::{Reply, Script, flatten};
@@ -13,114 +12,11 @@ use completion::Trigger;
 use text::{Change, Position, Range};
 use tokio::sync::oneshot;
 
-use super::desk::{Desk, Setup, always, description, nothing, plain, range};
+use super::desk::{always, description, nothing, plain, range};
+use super::typist::{DOCUMENT, Typist, some};
 use crate::lsp::event::{Event, Question};
 use crate::lsp::feedback::Verdict;
 use crate::settings::CompletionSettings;
-
-/// A user with one document open, and the cursor in it.
-pub(super) struct Typist {
-    pub(super) desk: Desk,
-    pub(super) uri: String,
-    version: i32,
-    text: String,
-    pub(super) at: usize,
-}
-
-impl Typist {
-    /// Opens the document with the cursor at `|` of `notation`.
-    pub(super) async fn new(notation: &str, script: Script, completion: CompletionSettings) -> Self {
-        let mut desk = Desk::new(Setup {
-            script,
-            completion,
-            ..Setup::default()
-        })
-        .await;
-        let text = notation.replacen('|', "", 1);
-        let uri = desk.open("a.rs", &text).await;
-        let at = notation.find('|').expect("a cursor");
-        Self {
-            desk,
-            uri,
-            version: 1,
-            text,
-            at,
-        }
-    }
-
-    pub(super) fn place(&self, at: usize) -> (u32, u32) {
-        let before = &self.text[..at];
-        let line = before.matches('\n').count();
-        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-        (
-            u32::try_from(line).expect("small"),
-            u32::try_from(column).expect("small"),
-        )
-    }
-
-    async fn replace(&mut self, start: usize, end: usize, text: &str) {
-        self.version += 1;
-        let (from, to) = (self.place(start), self.place(end));
-        self.desk.edit(&self.uri, self.version, from, to, text).await;
-        self.text.replace_range(start..end, text);
-    }
-
-    /// Types, or takes a part of a suggestion.
-    pub(super) async fn insert(&mut self, text: &str) {
-        self.replace(self.at, self.at, text).await;
-        self.at += text.len();
-    }
-
-    pub(super) async fn delete(&mut self, bytes: usize) {
-        self.at -= bytes;
-        self.replace(self.at, self.at + bytes, "").await;
-    }
-
-    /// Asks as editors do after a key; gives the number of the question.
-    pub(super) async fn send_question(&mut self) -> i64 {
-        let place = self.place(self.at);
-        self.desk.ask_unasked(&self.uri, place).await
-    }
-
-    /// What is offered at the cursor after a key, and how many requests the engine has had for it by now.
-    pub(super) async fn ask(&mut self) -> (Option<String>, usize) {
-        let id = self.send_question().await;
-        self.take(id).await
-    }
-
-    pub(super) async fn take(&mut self, id: i64) -> (Option<String>, usize) {
-        let text = match self.desk.answer(id).await {
-            Answer::Result(Value::Null) => None,
-            Answer::Result(items) => Some(items[0]["insertText"].as_str().expect("a text").to_owned()),
-            answer => panic!("{answer:?}"),
-        };
-        (text, self.desk.asked().len())
-    }
-
-    pub(super) fn cancelled(&self) -> usize {
-        self.desk.backend.cancelled.load(Ordering::SeqCst)
-    }
-
-    /// Lets everything happen that can happen within a moment.
-    pub(super) async fn settle(&mut self) {
-        self.desk.settle().await;
-        // The clock stands still as long as anybody works, on other threads too.
-        for _ in 0..3 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    pub(super) async fn leave(mut self) {
-        let close = json!({ "textDocument": { "uri": self.uri } });
-        self.desk.notify("textDocument/didClose", &close).await;
-        self.desk.until_open_requests(0).await;
-        self.desk.leave().await;
-    }
-}
-
-pub(super) fn some(text: &str, asked: usize) -> (Option<String>, usize) {
-    (Some(text.to_owned()), asked)
-}
 
 /// A script that says `tokens` and waits before the one at `hold_before`.
 fn holding(tokens: &[&str], hold_before: usize) -> Script {
@@ -128,8 +24,6 @@ fn holding(tokens: &[&str], hold_before: usize) -> Script {
     script.reply[0].hold_before = Some(hold_before);
     script
 }
-
-pub(super) const DOCUMENT: &str = "fn f(a: i32, b: i32) {\n    let total = |\n}\n";
 
 #[tokio::test(start_paused = true)]
 async fn typing_along_deleting_back_and_taking_parts_need_no_model() {

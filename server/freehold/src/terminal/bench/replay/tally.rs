@@ -221,9 +221,12 @@ fn is_fruit(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
         .any(|answer| !is_by_key(*answer, keys))
 }
 
-/// Whether somebody got an answer while `served` was under way.
+/// Whether somebody got an answer while `served` was under way, before the first key that came meanwhile: the answer
+/// to what it was begun for.
 fn was_answered(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
-    let during = |answer: &&Duration| (served.begun..served.ended).contains(*answer);
+    let mut later = keys.iter().map(|key| key.at).filter(|at| *at > served.begun);
+    let until = later.next().unwrap_or(Duration::MAX).min(served.ended);
+    let during = |answer: &&Duration| (served.begun..until).contains(*answer);
     answers
         .iter()
         .filter(during)
@@ -346,6 +349,8 @@ mod tests {
         // Somebody had an answer, and the rest came to its end; or a key stopped it.
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(90)]), None);
         assert_eq!(dead_since(&cancelled, &keys, &[MS(90)]), Some(5.0));
+        // An answer behind a key may be to that key's own question.
+        assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(150)]), Some(250.0));
         // Nothing came of it but the answer that a key gives to every question.
         assert_eq!(dead_since(&served(50, 290, 0), &keys, &[MS(301)]), Some(190.0));
         let left = Key {
