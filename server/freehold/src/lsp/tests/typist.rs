@@ -95,7 +95,8 @@ impl Typist {
         self.desk.backend.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Lets everything happen that can happen within a moment.
+    /// Lets everything happen that can happen within a moment; for tests whose clock stands still
+    /// (`start_paused = true`).
     pub async fn settle(&mut self) {
         self.desk.settle().await;
         // The clock stands still as long as anybody works, on other threads too.
