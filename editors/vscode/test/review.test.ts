@@ -95,6 +95,17 @@ test("every node has a name to be read out, and an identity of its own", () => {
     ]);
 });
 
+test("what a command said of something else than what waits now is said to be older", () => {
+    const tests = { run: "make", passed: true, code: 0, output: "", stale: true };
+    const evidence = { parse: [], tests, diagnostics: { run: "lint", new: [], gone: [], stale: true } };
+    const [node] = tree(review({ ...sent, changes: [{ id: "c1", title: "Louder", origin: "", evidence }] }));
+    assert.ok(node);
+    assert.deepEqual(row(node).tooltip.split("\n").slice(2), [
+        "make: passed, before later decisions or edits",
+        "lint: 0 new, 0 gone, before later decisions or edits",
+    ]);
+});
+
 test("what speaks against a change is seen before anything is opened", () => {
     const evidence = { parse: [{ path: "a", syntax: "broken", line: 3 }], tests: { run: "make", passed: false, code: 2, output: "1\n".repeat(99) } };
     const [node] = tree(review({ ...sent, changes: [{ id: "c1", title: "Louder", origin: "", evidence }] }));

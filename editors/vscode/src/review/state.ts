@@ -67,8 +67,8 @@ export interface Change {
 export interface Evidence {
     /** Files that would not parse any more, with the first line at fault (from 1), or would again. */
     parse: { path: string; syntax: "broken" | "mended"; line?: number }[];
-    /** How a command ended that was run against the files as they would be. */
-    tests?: { run: string; passed: boolean; output: string; cut?: Cut };
+    /** How a command ended that was run against the files as they would be; `stale` if they would be others now. */
+    tests?: { run: string; passed: boolean; output: string; stale: boolean; cut?: Cut };
     /** What another command says of the files as they would be, and what it no longer says. */
     diagnostics?: Diagnostics;
 }
@@ -86,6 +86,8 @@ export interface Diagnostics {
     goneCount: number;
     /** Whether it could not say anything. */
     failed: boolean;
+    /** Whether the files would be others now. */
+    stale: boolean;
     cut?: Cut;
 }
 
@@ -167,6 +169,7 @@ function parseEvidence(value: unknown): Evidence {
                       run: text(tests["run"]),
                       passed: tests["passed"] === true,
                       output: text(tests["output"]),
+                      stale: tests["stale"] === true,
                       ...parseCut(tests["cut"]),
                   },
               }
@@ -189,6 +192,7 @@ function parseDiagnostics(value: Record<string, unknown>): Diagnostics {
         newCount: fresh.length + more("moreNew"),
         goneCount: gone.length + more("moreGone"),
         failed: isRecord(value["failed"]),
+        stale: value["stale"] === true,
         ...parseCut(value["cut"]),
     };
 }

@@ -125,18 +125,24 @@ function evidence({ evidence: { parse, tests, diagnostics } }: Change): { remark
     let bad = parse.some(({ syntax }) => syntax === "broken");
     const output: string[] = [];
     if (tests !== undefined) {
-        remarks.push(`${tests.run}: ${cutShort(tests.cut) ?? (tests.passed ? "passed" : "failed")}`);
+        remarks.push(`${tests.run}: ${cutShort(tests.cut) ?? (tests.passed ? "passed" : "failed")}${dated(tests)}`);
         bad ||= !tests.passed;
         if (!tests.passed) output.push(...tests.output.trimEnd().split("\n").slice(-outputLinesMax));
     }
     if (diagnostics !== undefined) {
         const { run, failed, cut, newCount, goneCount } = diagnostics;
-        remarks.push(`${run}: ${cutShort(cut) ?? (failed ? "failed" : `${newCount} new, ${goneCount} gone`)}`);
+        const outcome = cutShort(cut) ?? (failed ? "failed" : `${newCount} new, ${goneCount} gone`);
+        remarks.push(`${run}: ${outcome}${dated(diagnostics)}`);
         bad ||= failed || cut !== undefined || newCount > 0;
         const lines = diagnostics.new.map(({ path, line, message }) => `${path}:${line}: ${message}`);
         output.push(...lines.slice(0, outputLinesMax));
     }
     return { remarks, bad, output };
+}
+
+/** A remark where a command was not run against what waits now. */
+function dated({ stale }: { stale: boolean }): string {
+    return stale ? ", before later decisions or edits" : "";
 }
 
 function cutShort(cut: Cut | undefined): string | undefined {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use syntax::{Limits, Tree};
 
 use super::diagnosing::{Diagnostic, Severity};
+use super::materialise::{self, Side};
 use super::trial::{Diagnosed, Outcomes, checked_value, diagnosed_value};
 use super::view::Shown;
 use crate::language_ids::language_id;
@@ -138,25 +139,56 @@ fn line_at(text: &str, byte: usize) -> usize {
     before.iter().filter(|&&byte| byte == b'\n').count() + 1
 }
 
-/// The evidence for one change; `parsed` is what its files were found to be.
+/// What is known of the files of a review besides its hunks.
+#[derive(Debug)]
+pub struct Found {
+    syntax: BTreeMap<WorkspacePath, Syntax>,
+    /// Stands for the files as they would be, where commands were run against them.
+    proposed: Option<String>,
+}
+
+impl Found {
+    /// Looks at the files of a review. It takes its time when they are many.
+    #[must_use]
+    pub fn of(shown: &Shown) -> Self {
+        let digest = || materialise::digest(&shown.review, Side::Proposed).ok();
+        Self {
+            syntax: shown.parsed.look(&shown.review),
+            proposed: (!shown.trials.is_empty())
+                .then(digest)
+                .flatten()
+                .map(|digest| digest.to_string()),
+        }
+    }
+
+    /// `outcome` of a command, with a word if what it was run against is not what waits now.
+    fn dated(&self, mut outcome: Value, proposed: &str) -> Value {
+        if self.proposed.as_deref() != Some(proposed) {
+            outcome["stale"] = json!(true);
+        }
+        outcome
+    }
+}
+
+/// The evidence for one change.
 #[must_use]
-pub fn of(shown: &Shown, parsed: &BTreeMap<WorkspacePath, Syntax>, change: ChangeId) -> Value {
+pub fn of(shown: &Shown, found: &Found, change: ChangeId) -> Value {
     let review = &shown.review;
     let concerned = |path: &WorkspacePath| {
         let mut hunks = review.hunks().filter(|view| view.file.path() == path);
         hunks.any(|view| view.change == change && matches!(view.part, Part::Text(_)))
     };
-    let parse = parsed.iter().filter(|(path, _)| concerned(path));
+    let parse = found.syntax.iter().filter(|(path, _)| concerned(path));
     let parse = parse.map(|(path, syntax)| match syntax {
         Syntax::Broken { line } => json!({ "path": path.as_str(), "syntax": "broken", "line": line }),
         Syntax::Mended => json!({ "path": path.as_str(), "syntax": "mended" }),
     });
     let mut evidence = json!({ "parse": parse.collect::<Vec<Value>>() });
     if let Some(run) = shown.outcomes(change, |outcomes| outcomes.checked.as_ref()) {
-        evidence["tests"] = checked_value(run);
+        evidence["tests"] = found.dated(checked_value(run), &run.proposed);
     }
     if let Some(run) = shown.outcomes(change, |outcomes| outcomes.diagnosed.as_ref()) {
-        evidence["diagnostics"] = diagnosed_value(run);
+        evidence["diagnostics"] = found.dated(diagnosed_value(run), &run.proposed);
     }
     evidence
 }

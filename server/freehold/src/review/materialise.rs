@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use changes::{Content, Overlaid, Review, WorkspacePath};
+use changes::{Content, Digest, Overlaid, Review, WorkspacePath};
 use host::{Host, Kind, Stop, Tree};
 
 /// Folders that are never laid out: what they hold is made from the rest, or is none of a command's business.
@@ -116,4 +116,39 @@ fn lay_over(host: &dyn Host, review: &Review, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Stands for what the files of a review are, or would be.
+///
+/// # Errors
+/// If a text cannot be written in the encoding of its file.
+pub fn digest(review: &Review, side: Side) -> anyhow::Result<Digest> {
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    let mut add = |path: &str, file: Option<(Content, u32)>| -> anyhow::Result<()> {
+        fields.push(path.as_bytes().to_vec());
+        fields.push(match file {
+            None => Vec::new(),
+            Some((content, mode)) => [content.encode()?, format!("{mode:o}").into_bytes()].concat(),
+        });
+        Ok(())
+    };
+    match side {
+        Side::Live => {
+            for file in review.files() {
+                let live = file.content().map(|content| (content, file.mode()));
+                add(file.path().as_str(), live)?;
+            }
+        }
+        Side::Proposed => {
+            for path in review.overlaid_paths() {
+                match review.overlay(&path) {
+                    Overlaid::Untouched => {}
+                    Overlaid::Gone => add(path.as_str(), None)?,
+                    Overlaid::File { content, mode } => add(path.as_str(), Some((content, mode)))?,
+                }
+            }
+        }
+    }
+    let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+    Ok(Digest::of_fields(&fields))
 }

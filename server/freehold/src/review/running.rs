@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use changes::{AuditKind, Content, Digest, Overlaid, Review};
+use changes::{AuditKind, Digest, Overlaid};
 use host::{Ending, Output};
 
 use super::diagnosing::{self, Diagnostic};
@@ -31,6 +31,8 @@ pub(super) struct Running<'a> {
     workspace: &'a Workspace,
     wanted: &'a TryOut,
     seconds_max: u32,
+    /// Stands for the files as they would be.
+    pub(super) proposed: Digest,
 }
 
 impl<'a> Running<'a> {
@@ -44,12 +46,13 @@ impl<'a> Running<'a> {
             workspace,
             wanted,
             seconds_max,
+            proposed: materialise::digest(&wanted.review, Side::Proposed)?,
         };
         let mut fields = vec![("leave", "given".to_owned())];
         fields.extend(running.fields());
         fields.extend([
             ("seconds", seconds_max.to_string()),
-            ("digest", digest(&wanted.review, Side::Proposed)?.to_string()),
+            ("digest", running.proposed.to_string()),
         ]);
         running.record(AuditKind::Leave, fields)?;
         Ok(running)
@@ -87,7 +90,10 @@ impl<'a> Running<'a> {
             ("program", program.to_owned()),
             ("arguments", serde_json::to_string(&[flag, run])?),
             ("files", side_name(side).to_owned()),
-            ("digest", digest(&self.wanted.review, side)?.to_string()),
+            (
+                "digest",
+                materialise::digest(&self.wanted.review, side)?.to_string(),
+            ),
             ("ended", ended_as(&output, cut)),
             ("milliseconds", took.as_millis().to_string()),
             ("printed", Digest::of(&printed).to_string()),
@@ -201,36 +207,4 @@ fn ended_as(output: &Output, cut: Option<Cut>) -> String {
         (None, Some(code)) => format!("code {code}"),
         (None, None) => "signal".to_owned(),
     }
-}
-
-/// Stands for what the files of a review are, or would be.
-fn digest(review: &Review, side: Side) -> anyhow::Result<Digest> {
-    let mut fields: Vec<Vec<u8>> = Vec::new();
-    let mut add = |path: &str, file: Option<(Content, u32)>| -> anyhow::Result<()> {
-        fields.push(path.as_bytes().to_vec());
-        fields.push(match file {
-            None => Vec::new(),
-            Some((content, mode)) => [content.encode()?, format!("{mode:o}").into_bytes()].concat(),
-        });
-        Ok(())
-    };
-    match side {
-        Side::Live => {
-            for file in review.files() {
-                let live = file.content().map(|content| (content, file.mode()));
-                add(file.path().as_str(), live)?;
-            }
-        }
-        Side::Proposed => {
-            for path in review.overlaid_paths() {
-                match review.overlay(&path) {
-                    Overlaid::Untouched => {}
-                    Overlaid::Gone => add(path.as_str(), None)?,
-                    Overlaid::File { content, mode } => add(path.as_str(), Some((content, mode)))?,
-                }
-            }
-        }
-    }
-    let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
-    Ok(Digest::of_fields(&fields))
 }

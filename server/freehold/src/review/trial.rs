@@ -61,6 +61,9 @@ pub enum Cut {
 pub struct Checked {
     /// The command.
     pub run: String,
+    /// Stands for the files that it was run against: [`super::materialise::digest`].
+    #[serde(default)]
+    pub proposed: String,
     /// Whether it ended well.
     pub passed: bool,
     /// Its exit code; none if a signal ended it.
@@ -77,6 +80,9 @@ pub struct Checked {
 pub struct Diagnosed {
     /// The command.
     pub run: String,
+    /// Stands for the files that it was run against as they would be: [`super::materialise::digest`].
+    #[serde(default)]
+    pub proposed: String,
     /// What would be new, up to a number.
     pub new: Vec<Diagnostic>,
     /// How many more would be.
@@ -229,6 +235,7 @@ fn check(running: &Running, run: &str) -> anyhow::Result<Checked> {
     let Ran { output, cut, .. } = running.run(Side::Proposed)?;
     Ok(Checked {
         run: run.to_owned(),
+        proposed: running.proposed.to_string(),
         passed: output.success() && cut.is_none(),
         code: output.status_code,
         cut,
@@ -239,6 +246,7 @@ fn check(running: &Running, run: &str) -> anyhow::Result<Checked> {
 fn diagnose(running: &Running, wanted: &TryOut) -> anyhow::Result<Diagnosed> {
     let nothing = Diagnosed {
         run: wanted.trial.run.clone(),
+        proposed: running.proposed.to_string(),
         ..Diagnosed::default()
     };
     let before = running.run(Side::Live)?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use text::{Encoding, Range};
 
 use super::desk::{Desk, Documents};
-use super::evidence::{self, Parsed};
+use super::evidence::{self, Found, Parsed};
 use super::job::Marks;
 use super::origin;
 use super::related::{Related, Relations};
@@ -98,7 +98,7 @@ pub fn state(workspaces: &[Shown]) -> Value {
     let mut files = Vec::new();
     for shown in workspaces {
         let relations = shown.related.look(&shown.review);
-        let parsed = shown.parsed.look(&shown.review);
+        let found = Found::of(shown);
         let mut ids: Vec<ChangeId> = shown.review.hunks().map(|view| view.change).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -108,7 +108,7 @@ pub fn state(workspaces: &[Shown]) -> Value {
                 "id": named(&id.to_string(), shown.folder),
                 "title": info.map(|info| info.title.as_str()).unwrap_or_default(),
                 "origin": info.map(|info| info.origin.as_str()).unwrap_or_default(),
-                "evidence": evidence::of(shown, &parsed, id),
+                "evidence": evidence::of(shown, &found, id),
             }));
         }
         for (path, uri, _) in &shown.files {

@@ -31,6 +31,28 @@ fn a_check_that_fails_is_shown_and_decides_nothing() {
 }
 
 #[test]
+fn what_a_command_said_before_a_decision_is_shown_as_older() {
+    let place = Place::new();
+    let arguments = ["propose", "--check", "true", "--diagnose", "echo a.txt:1: odd"];
+    place.said(&arguments, PATCH);
+    let about = |place: &Place| {
+        let shown = place.said(&["diff"], "");
+        let about: Vec<&str> = shown.lines().filter(|line| line.contains('`')).collect();
+        about.join("\n")
+    };
+    let fresh = "`true` passes\n`echo a.txt:1: odd`: 0 new, 0 gone, 1 in all";
+    assert_eq!(about(&place), fresh);
+    // What is kept would stand there all the same.
+    place.said(&["keep", "h2"], "");
+    assert_eq!(about(&place), fresh);
+    place.said(&["drop", "h3"], "");
+    expect![[r#"
+        `true` passes (before later decisions or edits)
+        `echo a.txt:1: odd`: 0 new, 0 gone, 1 in all (before later decisions or edits)"#]]
+    .assert_eq(&about(&place));
+}
+
+#[test]
 fn a_command_that_runs_too_long_is_ended_and_the_change_says_so() {
     let place = Place::new();
     let arguments = ["propose", "--time-limit", "1", "--check", "echo begun; sleep 600"];

@@ -114,13 +114,25 @@ pub fn checked(checked: &Value) -> String {
         (None, false, Some(code)) => format!("fails with code {code}"),
         (None, false, None) => "was ended by a signal".to_owned(),
     };
-    let mut shown = format!("`{}` {verdict}\n", harmless(text(checked, "run")));
+    let mut shown = format!(
+        "`{}` {verdict}{}\n",
+        harmless(text(checked, "run")),
+        stale(checked)
+    );
     if checked["passed"] != true {
         for line in text(checked, "output").lines() {
             shown += &format!("    {}\n", harmless(line));
         }
     }
     shown
+}
+
+/// A remark where a command was not run against what waits now.
+fn stale(outcome: &Value) -> &'static str {
+    match outcome["stale"] == true {
+        true => " (before later decisions or edits)",
+        false => "",
+    }
 }
 
 /// Why a command was ended before it was done, if it was.
@@ -151,7 +163,11 @@ pub fn diagnosed(diagnosed: &Value) -> String {
         }
         return shown;
     }
-    let mut shown = format!("`{run}`: {new} new, {gone} gone, {} in all\n", more("count"));
+    let mut shown = format!(
+        "`{run}`: {new} new, {gone} gone, {} in all{}\n",
+        more("count"),
+        stale(diagnosed)
+    );
     for (mark, name) in [("+", "new"), ("-", "gone")] {
         for said in list(diagnosed, name) {
             let severity = said["severity"].as_str().map(|severity| format!("{severity}: "));
