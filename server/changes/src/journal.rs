@@ -21,7 +21,7 @@ use crate::{Digest, PathError, WorkspacePath};
 const FORMAT: u32 = 1;
 
 /// Names a step; later steps have greater numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StepId(pub u64);
 
 /// Something that was applied.

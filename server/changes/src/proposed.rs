@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::differences::{Difference, differences};
 use crate::hunk::{ChangeId, Decision, Hunk, HunkId, Status};
+use crate::lines::{self, Edit};
 use crate::text_review::TextReview;
 
 /// A proposal was made of a text that other waiting hunks have changed in the same place.
@@ -52,7 +53,7 @@ impl TextReview {
             live: seen.to_owned(),
             hunks: hunks_between(seen, proposed),
         };
-        onto.set_text(&preview);
+        onto.follow(&preview);
         if onto
             .hunks
             .iter()
@@ -65,6 +66,57 @@ impl TextReview {
         self.take_over(earlier);
         self.end_lines();
         Ok(())
+    }
+
+    /// Follows the change to `text`, in which some of what these hunks propose may stand already.
+    fn follow(&mut self, text: &str) {
+        // Last to first, so that no edit moves the next.
+        for found in differences(&self.live, text).into_iter().rev() {
+            for edit in self.parts(found, text).into_iter().rev() {
+                // The edits were made for this very text.
+                let fits = self.edit(&edit);
+                debug_assert_eq!(fits, Ok(()));
+            }
+        }
+        debug_assert_eq!(self.live, text);
+    }
+
+    /// The edits that make one difference to `text`: what a hunk proposes is one by itself where it stands at an
+    /// end of the difference. Beside a line that was changed too, a comparison of texts takes both for one.
+    fn parts(&self, Difference { old, new }: Difference, text: &str) -> Vec<Edit> {
+        let whole = &text[new];
+        let edits = |range: Range<usize>, text: &str| -> Vec<Edit> {
+            let moved = |edit: Edit| Edit {
+                range: range.start + edit.range.start..range.start + edit.range.end,
+                ..edit
+            };
+            let within = lines::edits(&self.live[range.clone()], text);
+            within.into_iter().map(moved).collect()
+        };
+        let ends_line = |text: &str| text.is_empty() || text.ends_with('\n');
+        for Hunk { range, proposed, .. } in &self.hunks {
+            let inside = old.start <= range.start && range.end <= old.end;
+            if !inside || proposed.is_empty() {
+                continue;
+            }
+            let before = whole
+                .strip_suffix(proposed.as_str())
+                .filter(|text| ends_line(text));
+            if let (true, Some(before)) = (range.end == old.end, before) {
+                return [
+                    edits(old.start..range.start, before),
+                    edits(range.clone(), proposed),
+                ]
+                .concat();
+            }
+            let behind = whole
+                .strip_prefix(proposed.as_str())
+                .filter(|_| ends_line(proposed));
+            if let (true, Some(behind)) = (range.start == old.start, behind) {
+                return [edits(range.clone(), proposed), edits(range.end..old.end, behind)].concat();
+            }
+        }
+        edits(old, whole)
     }
 
     /// Lets the texts of hunks that wait beside the proposal end with a line end, where they were for the end of
@@ -135,7 +187,6 @@ fn overlap(left: &Range<usize>, right: &Range<usize>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lines::Edit;
 
     #[test]
     fn conflicts_in_one_place_survive_a_proposal_elsewhere() {
@@ -165,6 +216,32 @@ mod tests {
         let proposed = review.propose("a\ne\n", "A\ne\nf\n", ChangeId(2), &mut next_id);
         assert_eq!(proposed, Ok(()));
         assert_eq!(waiting(&review)[1..3], before);
+    }
+
+    #[test]
+    fn what_waits_beside_another_hunk_already_is_not_put_up_twice() {
+        let seen = "a\nb\nc\n";
+        // What waits already, what is proposed twice, and what becomes of the text.
+        let cases = [
+            ("a\nB\nc\n", "a\nb\nx\nc\n", "a\nB\nx\nc\n"),
+            ("a\nB\nc\n", "a\nx\nb\nc\n", "a\nx\nB\nc\n"),
+            ("a\nb\nx\nc\n", "a\nB\nc\n", "a\nB\nx\nc\n"),
+            ("a\nB\nc\n", "a\nb\nC\n", "a\nB\nC\n"),
+            ("a\nB\nc\n", "a\nb\nc\nx", "a\nB\nc\nx"),
+        ];
+        for (waiting, proposed, expected) in cases {
+            let mut last = 0;
+            let mut next_id = || {
+                last += 1;
+                HunkId(last)
+            };
+            let mut review = TextReview::new(seen);
+            for proposed in [waiting, proposed, proposed] {
+                let put_up = review.propose(seen, proposed, ChangeId(1), &mut next_id);
+                assert_eq!(put_up, Ok(()), "{proposed:?} beside {waiting:?}");
+            }
+            assert_eq!(review.preview(), expected);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file_review::{FileReview, Live, ProposedFile};
 use crate::hunk::{ChangeId, Decision, Hunk, HunkId, LineId, Status};
+use crate::journal::StepId;
 use crate::operation::{Operation, Standing};
 use crate::patch::{FilePatch, LayError, lay};
 use crate::proposed::Stale;
@@ -32,6 +33,9 @@ pub struct ChangeInfo {
     /// What stands behind it, as far as there is such a thing.
     #[serde(default)]
     pub provenance: Provenance,
+    /// The steps that it takes back, if it is what going back or forward left to be decided.
+    #[serde(default)]
+    pub takes_back: Vec<StepId>,
 }
 
 /// What stands behind a change; each is empty where there is no such thing.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use changes::{
     About, Authority, ChangeInfo, Content, Decision, Home, LineId, Live, Loaded, Part, Pending, PendingError,
-    Proposal, ProposedFile, Provenance, Review, Status, WorkspacePath,
+    Proposal, ProposedFile, Provenance, Review, Status, StepId, WorkspacePath,
 };
 use host::{Files, MemoryHost, Trees};
 
@@ -91,6 +91,7 @@ fn review(host: &MemoryHost) -> Review {
             model: "model.gguf".into(),
             ..Provenance::default()
         },
+        takes_back: vec![StepId(7)],
     };
     let change = review.propose(Proposal { info, files }, on_disk(host));
     change.expect("proposed");

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use changes::{
-    About, Authority, ChangeInfo, Content, Live, Proposal, ProposedFile, Review, TakeBack, WorkspacePath,
-    Write, edits,
+    About, Authority, ChangeInfo, Content, Live, Proposal, ProposedFile, Review, StepId, TakeBack,
+    WorkspacePath, Write, edits,
 };
 use ropey::Rope;
 use serde_json::json;
@@ -98,7 +98,13 @@ impl Desk {
             }
             Err(message) => return refuse(answer, message, effects),
         };
-        let note = self.put_up_conflicts(verb, &title, conflicts, &live, documents, effects);
+        let info = ChangeInfo {
+            title: format!("{verb} {title}"),
+            origin: verb.to_lowercase(),
+            takes_back: steps.clone(),
+            ..ChangeInfo::default()
+        };
+        let note = self.put_up_conflicts(&info, conflicts, &live, documents, effects);
         if writes.is_empty() {
             return match note {
                 Some(message) => {
@@ -119,7 +125,7 @@ impl Desk {
         let applying = Applying {
             writes,
             about: About {
-                title: format!("{verb} {title}"),
+                title: info.title,
                 takes_back: steps,
                 part,
                 ..About::default()
@@ -165,8 +171,7 @@ impl Desk {
     /// What cannot be taken back without overwriting somebody's work is proposed, and so decided.
     fn put_up_conflicts(
         &mut self,
-        verb: &str,
-        title: &str,
+        info: &ChangeInfo,
         conflicts: Vec<ProposedFile>,
         live: &BTreeMap<WorkspacePath, Live>,
         documents: &dyn Documents,
@@ -175,14 +180,6 @@ impl Desk {
         if conflicts.is_empty() {
             return None;
         }
-        let proposal = |files| Proposal {
-            info: ChangeInfo {
-                title: format!("{verb} {title}"),
-                origin: verb.to_lowercase(),
-                ..ChangeInfo::default()
-            },
-            files,
-        };
         let stands = |path: &WorkspacePath| {
             let known = live.get(path).and_then(|live| live.file.clone());
             match self.open.get(path).and_then(|uri| documents.document(uri)) {
@@ -193,29 +190,52 @@ impl Desk {
                 },
             }
         };
-        // What cannot be proposed, because something else waits in the same lines, keeps no other file from it.
-        let (mut review, mut waiting, mut messages) = (Arc::clone(&self.review), Vec::new(), Vec::new());
+        let (mut review, mut files) = (Arc::clone(&self.review), Vec::new());
+        let (mut waiting, mut messages) = (Vec::new(), Vec::new());
         for file in conflicts {
-            let more = [waiting.as_slice(), std::slice::from_ref(&file)].concat();
+            let name = format!("`{}`", file.path);
+            // Who goes back once more has not decided yet what that came to before.
+            if self.waits_for(&info.takes_back, &file.path) {
+                waiting.push(name);
+                continue;
+            }
+            // What cannot be proposed, because something else waits in the same lines, keeps no other file from it.
+            files.push(file);
+            let proposal = Proposal {
+                info: info.clone(),
+                files: files.clone(),
+            };
             let mut with = Review::clone(&self.review);
-            match with.propose(proposal(more.clone()), stands) {
-                Ok(_) => (review, waiting) = (Arc::new(with), more),
-                Err(error) => messages.push(format!(
-                    "`{}` changed since and was left alone: {error}",
-                    file.path
-                )),
+            match with.propose(proposal, stands) {
+                Ok(_) => {
+                    review = Arc::new(with);
+                    waiting.push(name);
+                }
+                Err(error) => {
+                    files.pop();
+                    let why = anyhow::Error::new(error);
+                    messages.push(format!("{name} changed since and was left alone: {why:#}"));
+                }
             }
         }
         if !waiting.is_empty() {
-            let names: Vec<String> = waiting.iter().map(|file| format!("`{}`", file.path)).collect();
             messages.push(format!(
                 "{} changed since; what could not be merged waits for your decision",
-                names.join(", ")
+                waiting.join(", ")
             ));
         }
         self.review = review;
         effects.push(Effect::Changed);
         Some(messages.join("; "))
+    }
+
+    /// Whether something that would take these steps back in a file waits for a decision.
+    fn waits_for(&self, steps: &[StepId], path: &WorkspacePath) -> bool {
+        let mut hunks = self.review.hunks().filter(|view| view.file.path() == path);
+        hunks.any(|view| {
+            let info = self.review.change(view.change);
+            info.is_some_and(|info| info.takes_back == steps)
+        })
     }
 }
 

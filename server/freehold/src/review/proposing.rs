@@ -77,6 +77,7 @@ impl Desk {
             title,
             origin,
             provenance: from.provenance(),
+            ..ChangeInfo::default()
         };
         let mut review = Review::clone(&self.review);
         let proposed = parse(&patch).and_then(|patches| {

@@ -121,6 +121,11 @@ impl Tokens {
                 .map(Part::back)
                 .collect();
             let all = |extent: &Extent| parts.iter().all(|part| part.extent(&now[file]) == *extent);
+            // What it would take away can be gone already, with a later step whose own way back waits.
+            let stood = |part: &Part| part.extent(&self.stand[file]) == Extent::Whole;
+            if !applied && parts.iter().all(stood) {
+                continue;
+            }
             if all(&Extent::Whole) {
                 parts.iter().for_each(|part| self.enter(part));
                 went.extend(parts);
