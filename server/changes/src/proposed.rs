@@ -81,8 +81,8 @@ impl TextReview {
         debug_assert_eq!(self.live, text);
     }
 
-    /// The edits that make one difference to `text`: what a hunk proposes is one by itself where it stands at an
-    /// end of the difference. Beside a line that was changed too, a comparison of texts takes both for one.
+    /// The edits that make one difference to `text`: lines that a hunk would insert are one by themselves where
+    /// they stand at an end of it. Beside a line that was changed too, a comparison of texts takes both for one.
     fn parts(&self, Difference { old, new }: Difference, text: &str) -> Vec<Edit> {
         let whole = &text[new];
         let edits = |range: Range<usize>, text: &str| -> Vec<Edit> {
@@ -93,27 +93,18 @@ impl TextReview {
             let within = lines::edits(&self.live[range.clone()], text);
             within.into_iter().map(moved).collect()
         };
-        let ends_line = |text: &str| text.is_empty() || text.ends_with('\n');
-        for Hunk { range, proposed, .. } in &self.hunks {
-            let inside = old.start <= range.start && range.end <= old.end;
-            if !inside || proposed.is_empty() {
-                continue;
-            }
-            let before = whole
-                .strip_suffix(proposed.as_str())
-                .filter(|text| ends_line(text));
+        // Empty lines are all alike.
+        let inserts = |hunk: &&Hunk| hunk.base.is_empty() && !hunk.proposed.trim().is_empty();
+        for Hunk { range, proposed, .. } in self.hunks.iter().filter(inserts) {
+            let before = whole.strip_suffix(proposed.as_str());
+            let before = before.filter(|text| text.is_empty() || text.ends_with('\n'));
             if let (true, Some(before)) = (range.end == old.end, before) {
-                return [
-                    edits(old.start..range.start, before),
-                    edits(range.clone(), proposed),
-                ]
-                .concat();
+                return [edits(old, before), edits(range.clone(), proposed)].concat();
             }
-            let behind = whole
-                .strip_prefix(proposed.as_str())
-                .filter(|_| ends_line(proposed));
+            let behind = whole.strip_prefix(proposed.as_str());
+            let behind = behind.filter(|_| proposed.ends_with('\n'));
             if let (true, Some(behind)) = (range.start == old.start, behind) {
-                return [edits(range.clone(), proposed), edits(range.end..old.end, behind)].concat();
+                return [edits(range.clone(), proposed), edits(old, behind)].concat();
             }
         }
         edits(old, whole)
@@ -221,24 +212,25 @@ mod tests {
     #[test]
     fn what_waits_beside_another_hunk_already_is_not_put_up_twice() {
         let seen = "a\nb\nc\n";
-        // What waits already, what is proposed twice, and what becomes of the text.
+        // What waits already, what is proposed twice, what becomes of the text, and what is said the second time.
         let cases = [
-            ("a\nB\nc\n", "a\nb\nx\nc\n", "a\nB\nx\nc\n"),
-            ("a\nB\nc\n", "a\nx\nb\nc\n", "a\nx\nB\nc\n"),
-            ("a\nb\nx\nc\n", "a\nB\nc\n", "a\nB\nx\nc\n"),
-            ("a\nB\nc\n", "a\nb\nC\n", "a\nB\nC\n"),
-            ("a\nB\nc\n", "a\nb\nc\nx", "a\nB\nc\nx"),
+            ("a\nB\nc\n", "a\nb\nx\nc\n", "a\nB\nx\nc\n", Ok(())),
+            ("a\nB\nc\n", "a\nx\nb\nc\n", "a\nx\nB\nc\n", Ok(())),
+            ("a\nB\nc\n", "a\nb\nc\nx", "a\nB\nc\nx", Ok(())),
+            // What takes lines away may have been made of others than what stands there now.
+            ("a\nb\nx\nc\n", "a\nB\nc\n", "a\nB\nx\nc\n", Err(Stale)),
+            ("a\nB\nc\n", "a\nb\nC\n", "a\nB\nC\n", Err(Stale)),
         ];
-        for (waiting, proposed, expected) in cases {
+        for (waiting, proposed, expected, again) in cases {
             let mut last = 0;
             let mut next_id = || {
                 last += 1;
                 HunkId(last)
             };
             let mut review = TextReview::new(seen);
-            for proposed in [waiting, proposed, proposed] {
+            for (proposed, expected) in [(waiting, Ok(())), (proposed, Ok(())), (proposed, again)] {
                 let put_up = review.propose(seen, proposed, ChangeId(1), &mut next_id);
-                assert_eq!(put_up, Ok(()), "{proposed:?} beside {waiting:?}");
+                assert_eq!(put_up, expected, "{proposed:?} beside {waiting:?}");
             }
             assert_eq!(review.preview(), expected);
         }
