@@ -63,6 +63,12 @@ impl Around {
         &self.before[start..]
     }
 
+    /// What follows the cursor, as far as it is looked at.
+    #[must_use]
+    pub fn after(&self) -> &str {
+        self.after.trim_end_matches(EDGE)
+    }
+
     /// Where this place may be the place of `near` with some text typed since, and what that text is:
     /// nothing first, then more, up to `bytes_max`.
     fn typed_since<'a>(&'a self, near: &'a Near, bytes_max: usize) -> impl Iterator<Item = &'a str> {

@@ -101,6 +101,8 @@ struct OpenDocument {
     neighbour: Neighbour,
     /// Where the last question was about, in bytes.
     last_offset: usize,
+    /// How many characters the last change has brought: more than one is no key.
+    last_inserted: usize,
     touched: u64,
     questions: Vec<RequestId>,
 }
@@ -241,6 +243,7 @@ impl Session {
             known: Known::default(),
             seen: Seen::default(),
             last_offset: 0,
+            last_inserted: 0,
             touched: self.touches,
             questions: Vec::new(),
         };
@@ -319,6 +322,7 @@ impl Session {
             }
             return;
         }
+        open.last_inserted = inserted;
         open.renew_neighbour();
         let text = open.document.text();
         let cursors: Vec<Around> = cursors

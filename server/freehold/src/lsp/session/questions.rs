@@ -256,8 +256,16 @@ impl Session {
     /// Answers a question that was taken out with those of `hits` that the editor can show.
     pub(super) fn answer(&mut self, open: Open, hits: Vec<Hit>, now: Duration, effects: &mut Vec<Effect>) {
         let wanted = self.ranks_wanted(open.trigger).len();
+        // Who has just taken a suggestion goes on to the next with the same key.
+        let has_taken = self
+            .documents
+            .get(&open.uri)
+            .is_some_and(|document| document.last_inserted > 1);
         let welcome = |hit: &Hit| {
-            open.trigger == Trigger::Invoked || !self.rejections.contain(&open.around, &hit.fit.text, now)
+            let (text, around) = (&hit.fit.text, &open.around);
+            let waits = || completion::waits_for_new_line(around.line_before(), text, around.after());
+            open.trigger == Trigger::Invoked
+                || !self.rejections.contain(around, text, now) && (has_taken || !waits())
         };
         let shown: Vec<(Item, Hit)> = hits
             .into_iter()

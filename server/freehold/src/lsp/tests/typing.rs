@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
+use engine::Lane;
 use engine::scripted::{Reply, Script, flatten};
-use engine::{Lane, Reuse};
-use serde_json::{Value, json};
+use serde_json::json;
 use testing::editor::Answer;
 
 use completion::Trigger;
 use text::{Change, Position, Range};
 use tokio::sync::oneshot;
 
-use super::desk::{always, description, nothing, plain, range};
+use super::desk::{always, description, plain, range};
 use super::typist::{DOCUMENT, Typist, some};
 use crate::lsp::event::{Event, Question};
 use crate::lsp::feedback::Verdict;
@@ -77,6 +77,26 @@ async fn what_does_not_fit_what_follows_is_not_served() {
     user.replace(user.at, user.at, ";").await;
     user.ask().await;
     assert_eq!(user.desk.asked().len(), 2);
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_statement_waits_until_its_line_is_begun() {
+    let notation = "fn f() -> i32 {\n    let total = 1|\n}\n";
+    let mut user = Typist::new(notation, always(&["\n    total"]), plain()).await;
+    user.insert(";").await;
+    assert_eq!(user.ask().await, (None, 1));
+    // Who asks by hand has it, and who begins the line finds it without the model.
+    let place = user.place(user.at);
+    let id = user.desk.ask(&user.uri, place).await;
+    assert_eq!(user.take(id).await, some("\n    total", 1));
+    user.insert("\n    ").await;
+    assert_eq!(user.ask().await, some("total", 1));
+    user.leave().await;
+    // Who takes suggestions takes the next one with the same key.
+    let mut user = Typist::new(notation, always(&["\n    total"]), plain()).await;
+    user.insert(" + 2;").await;
+    assert_eq!(user.ask().await, some("\n    total", 1));
     user.leave().await;
 }
 
@@ -294,41 +314,6 @@ async fn what_was_fetched_ahead_is_given_up_for_a_key_that_goes_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rest_makes_the_prompt_exact_once() {
-    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
-    user.insert("a").await;
-    user.ask().await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    user.settle().await;
-    let warmed: Vec<_> = user
-        .desk
-        .engine
-        .requests()
-        .into_iter()
-        .filter(|request| request.tokens_max == 0)
-        .collect();
-    let last = warmed.last().expect("one at least");
-    assert_eq!((last.reuse, last.lane), (Reuse::Exact, Lane::Idle));
-    assert_eq!(flatten(last), flatten(&user.desk.asked()[0]));
-    assert_eq!(user.desk.asked()[0].reuse, Reuse::Moved);
-    let count = user.desk.engine.requests().len();
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(user.desk.engine.requests().len(), count);
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_document_that_is_opened_is_put_into_the_cache() {
-    let mut user = Typist::new(DOCUMENT, always(&["x"]), plain()).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    user.settle().await;
-    let requests = user.desk.engine.requests();
-    assert_eq!(requests.len(), 1);
-    assert_eq!((requests[0].tokens_max, requests[0].lane), (0, Lane::Idle));
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_was_seen_and_rejected_is_recorded_and_not_offered_again_at_once() {
     let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
     assert_eq!(user.ask().await, some("a + b;", 1));
@@ -347,154 +332,6 @@ async fn what_was_seen_and_rejected_is_recorded_and_not_offered_again_at_once() 
     let place = user.place(user.at);
     let id = user.desk.ask(&user.uri, place).await;
     assert_eq!(user.take(id).await, some("a + b;", 1));
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn alternatives_are_asked_for_with_the_same_prompt_and_told_once() {
-    let three = CompletionSettings {
-        alternatives: 3,
-        ..plain()
-    };
-    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), three).await;
-    assert_eq!(user.ask().await, some("a + b;", 1));
-    let place = user.place(user.at);
-    let id = user.desk.ask(&user.uri, place).await;
-    let Answer::Result(items) = user.desk.answer(id).await else {
-        panic!("refused")
-    };
-    assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
-    let asked = user.desk.asked();
-    let mut ranks: Vec<u32> = asked
-        .iter()
-        .map(|request| request.sampling.first_token_rank)
-        .collect();
-    ranks.sort_unstable();
-    assert_eq!(ranks, [0, 1, 2]);
-    assert!(asked.iter().all(|request| request.prompt == asked[0].prompt));
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_users_switches_are_honoured() {
-    let by_hand = CompletionSettings {
-        automatic: false,
-        ..plain()
-    };
-    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), by_hand).await;
-    user.settle().await;
-    assert_eq!(user.ask().await, (None, 0));
-    let place = user.place(user.at);
-    let id = user.desk.ask(&user.uri, place).await;
-    assert_eq!(user.take(id).await, some("a + b;", 1));
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_snooze_keeps_quiet_until_it_is_over() {
-    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
-    let snooze = |minutes: u32| json!({ "command": "freehold.snooze", "arguments": [minutes] });
-    let id = user.desk.request("workspace/executeCommand", &snooze(5)).await;
-    assert_eq!(user.desk.answer(id).await, nothing());
-    assert_eq!(user.ask().await, (None, 0));
-    tokio::time::sleep(Duration::from_secs(301)).await;
-    user.settle().await;
-    assert_eq!(user.ask().await, some("a + b;", 1));
-    let id = user.desk.request("workspace/executeCommand", &snooze(5)).await;
-    user.desk.answer(id).await;
-    let id = user.desk.request("workspace/executeCommand", &snooze(0)).await;
-    user.desk.answer(id).await;
-    assert_eq!(user.ask().await, some("a + b;", 1));
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_that_is_kept_from_the_model_gets_nothing_and_is_shown_to_nobody() {
-    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
-    *user.desk.backend.excluded.lock().expect("not poisoned") = Some("hidden".to_owned());
-    let hidden = user.desk.open("hidden.rs", "const HIDDEN: u8 = \n").await;
-    let id = user.desk.ask(&hidden, (0, 19)).await;
-    assert_eq!(user.desk.answer(id).await, nothing());
-    user.desk.edit(&hidden, 2, (0, 19), (0, 19), "7;").await;
-    user.insert("a").await;
-    assert_eq!(user.ask().await, some("a + b;", 1));
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let told: String = user.desk.engine.requests().iter().map(flatten).collect();
-    assert!(!told.contains("HIDDEN"), "{told}");
-    let place = json!({ "textDocument": { "uri": hidden }, "position": { "line": 0, "character": 0 } });
-    let params = json!({ "command": "freehold.showPrompt", "arguments": [place] });
-    let id = user.desk.request("workspace/executeCommand", &params).await;
-    assert!(matches!(user.desk.answer(id).await, Answer::Error(..)));
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_prompt_can_be_looked_at() {
-    let mut user = Typist::new(DOCUMENT, always(&["a + b;"]), plain()).await;
-    user.ask().await;
-    let place = json!({ "textDocument": { "uri": user.uri }, "position": { "line": 1, "character": 16 } });
-    let params = json!({ "command": "freehold.showPrompt", "arguments": [place] });
-    let id = user.desk.request("workspace/executeCommand", &params).await;
-    let Answer::Result(Value::String(text)) = user.desk.answer(id).await else {
-        panic!("refused")
-    };
-    assert!(text.contains("a.rs") && text.contains("<|fim_prefix|>"), "{text}");
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_place_that_the_model_has_not_read_is_read_before_it_is_asked_about() {
-    let line = "    let some_name = other_name.method(argument, 12) + third;\n";
-    let notation = line.repeat(400) + "    let total = |\n" + &line.repeat(400);
-    let mut user = Typist::new(&notation, always(&["a + b;"]), plain()).await;
-    assert_eq!(user.ask().await, some("a + b;", 1));
-    let requests = user.desk.engine.requests();
-    let shapes: Vec<_> = requests
-        .iter()
-        .map(|request| (request.tokens_max == 0, request.lane, request.reuse))
-        .collect();
-    assert_eq!(
-        shapes,
-        [
-            (true, Lane::Typing, Reuse::Moved),
-            (false, Lane::Typing, Reuse::Moved)
-        ]
-    );
-    assert_eq!(requests[0].prompt, requests[1].prompt);
-    let length = flatten(&requests[0]).len();
-    assert!((700..1000).contains(&length), "{length}");
-    // What was read stays read.
-    user.insert("x").await;
-    user.ask().await;
-    assert_eq!(user.desk.engine.requests().len(), 3);
-    user.leave().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_window_of_the_users_own_size_stays_while_lines_are_typed() {
-    let small = CompletionSettings {
-        prompt_tokens_max: 256,
-        ..plain()
-    };
-    let line = "    let some_name = other_name.method(argument, 12) + third;\n";
-    let notation = line.repeat(400) + "    let total = |\n" + &line.repeat(400);
-    let mut user = Typist::new(&notation, always(&["a + b;"]), small).await;
-    user.ask().await;
-    for _ in 0..10 {
-        user.insert("1;\n    let x = ").await;
-        user.ask().await;
-    }
-    let asked = user.desk.asked();
-    let mut starts: Vec<usize> = asked
-        .iter()
-        .map(|request| {
-            let text = flatten(request);
-            let before = text.find("<|fim_suffix|>").expect("a marker");
-            text[..before].matches("some_name").count()
-        })
-        .collect();
-    starts.dedup();
-    assert!(asked.len() > 10 && starts.len() <= 2, "{starts:?}");
     user.leave().await;
 }
 
