@@ -5,8 +5,9 @@ use crate::lines::{indentation, is_blank, next_with_text};
 /// Whether `text`, which nobody asked for, is shown only when the user has begun a new line.
 ///
 /// Who stops at the end of a line has mostly not finished it, or goes elsewhere: of the eight places in 16 recorded
-/// sessions (`freehold bench replay --skip 16 --traces 16`), at seven all of it was wrong, three of them ends of
-/// statements and four in front of a block that was there already. The beginning of a block that is not there yet is what somebody may wait for.
+/// sessions (`freehold bench replay --skip 16 --traces 16`), at seven all of it was wrong: three of them ends of
+/// statements, four in front of a block that was there already. The beginning of a block that is not there yet is
+/// what somebody may wait for.
 ///
 /// `line_before` is the cursor's line up to the cursor, `after` what follows the cursor, with a line of text or two.
 #[must_use]

@@ -50,6 +50,12 @@ fn what_a_command_said_before_a_decision_is_shown_as_older() {
         `true` passes (before later decisions or edits)
         `echo a.txt:1: odd`: 0 new, 0 gone, 1 in all (before later decisions or edits)"#]]
     .assert_eq(&about(&place));
+    // Also where it had nothing to compare.
+    let place = Place::new();
+    place.said(&["propose", "--diagnose", "exit 3"], PATCH);
+    place.said(&["drop", "h3"], "");
+    expect!["`exit 3` ended with code 3 and has nothing to say of a file (before later decisions or edits)"]
+        .assert_eq(&about(&place));
 }
 
 #[test]

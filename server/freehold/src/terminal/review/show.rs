@@ -151,13 +151,14 @@ pub fn diagnosed(diagnosed: &Value) -> String {
     let number = |name: &str, further: u64| list(diagnosed, name).len() as u64 + further;
     let (new, gone) = (number("new", more("moreNew")), number("gone", more("moreGone")));
     if let Some(cut) = cut(diagnosed) {
-        return format!("`{run}` {cut}; nothing was compared\n");
+        return format!("`{run}` {cut}; nothing was compared{}\n", stale(diagnosed));
     }
     if let Some(failed) = diagnosed.get("failed") {
         let code = failed["code"]
             .as_i64()
             .map_or("a signal".to_owned(), |code| format!("code {code}"));
-        let mut shown = format!("`{run}` ended with {code} and has nothing to say of a file\n");
+        let stale = stale(diagnosed);
+        let mut shown = format!("`{run}` ended with {code} and has nothing to say of a file{stale}\n");
         for line in text(failed, "output").lines() {
             shown += &format!("    {}\n", harmless(line));
         }
