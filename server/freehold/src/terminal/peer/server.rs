@@ -1,5 +1,6 @@
 //! A llama-server of our own, started for a measurement and ended with it.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +32,6 @@ impl PeerServer {
     /// Starts `program` with the model in `model_file` on `threads` threads, as llama.vscode advises for machines
     /// without a GPU, and waits until it has loaded; what it says goes to `log`.
     ///
-    /// Libraries that lie beside the program are found.
-    ///
     /// # Errors
     /// When it cannot be started or does not load the model, or the wait for that is interrupted.
     pub fn start(
@@ -49,19 +48,14 @@ impl PeerServer {
             .and_then(|listener| listener.local_addr())
             .context("cannot find a free port")?
             .port();
+        let inner = command(host.as_ref(), program, model, port, threads);
         // What it prints goes to the log too: nobody reads the pipe, and it would die of that.
-        let mut command = Command::new("sh")
-            .arguments(["-c", "exec \"$0\" \"$@\" >&2"])
-            .argument(program)
-            .arguments(server_arguments(model, port, threads));
-        if let Some(folder) = program.parent() {
-            let mut folders = folder.as_os_str().to_owned();
-            if let Some(others) = host.variable_os("LD_LIBRARY_PATH") {
-                folders.push(":");
-                folders.push(others);
-            }
-            command = command.variable("LD_LIBRARY_PATH", folders);
-        }
+        let shell = ["-c", "exec \"$0\" \"$@\" >&2"].map(OsString::from).into_iter();
+        let command = Command {
+            program: "sh".into(),
+            arguments: shell.chain([inner.program.into()]).chain(inner.arguments).collect(),
+            ..inner
+        };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -133,6 +127,20 @@ impl PeerServer {
             LOAD_TIME_MAX.as_secs()
         )
     }
+}
+
+/// The command that starts `program`, which is llama-server, on `port`; libraries that lie beside it are found.
+pub fn command(host: &dyn Host, program: &Path, model_file: &str, port: u16, threads: u32) -> Command {
+    let command = Command::new(program).arguments(server_arguments(model_file, port, threads));
+    let Some(folder) = program.parent() else {
+        return command;
+    };
+    let mut folders = folder.as_os_str().to_owned();
+    if let Some(others) = host.variable_os("LD_LIBRARY_PATH") {
+        folders.push(":");
+        folders.push(others);
+    }
+    command.variable("LD_LIBRARY_PATH", folders)
 }
 
 impl Drop for PeerServer {

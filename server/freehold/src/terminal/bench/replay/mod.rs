@@ -10,6 +10,7 @@ mod freehold_side;
 mod judge;
 mod peer_cache;
 mod peer_ring;
+mod peer_server;
 mod peer_side;
 mod play;
 mod process;
@@ -35,7 +36,8 @@ use crate::paths::Paths;
 use crate::settings;
 use agent::Agent;
 use freehold_side::{Freehold, FreeholdOptions};
-use peer_side::{Peer, PeerOptions};
+use peer_server::PeerOptions;
+use peer_side::Peer;
 use play::{Played, play};
 use report::BesideAgent;
 use side::Side;
@@ -77,15 +79,15 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<String> {
         None => None,
         Some(program) => Some(Peer::start(
             Arc::clone(&host),
-            &PeerOptions {
-                program,
-                model_file: &file.context("the peer needs a model")?,
+            PeerOptions {
+                program: program.clone(),
+                model_file: file.context("the peer needs a model")?,
                 threads: match arguments.threads {
                     Some(threads) => threads,
                     None => u32::try_from(host.core_count())?,
                 },
                 completions: arguments.peer_completions,
-                log: &freehold.paths().state.join("peer.log"),
+                log: freehold.paths().state.join("peer.log"),
             },
         )?),
     };
@@ -109,7 +111,7 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<String> {
         let value = json!({
             "model": name,
             "threads": arguments.threads,
-            "traces": traces.iter().map(|trace| &trace.name).collect::<Vec<_>>(),
+            "traces": ours.traces(),
             "rows": report::json(&rows),
             "counts": { "freehold": counts(&ours), "peer": theirs.as_ref().map(counts) },
         });
@@ -180,6 +182,12 @@ fn model(
     Ok(Some((installed.name, installed.file)))
 }
 
+/// Who could not play a trace, and why.
+enum Failed {
+    Freehold(anyhow::Error),
+    Peer(anyhow::Error),
+}
+
 struct Bench<'a> {
     host: &'a dyn Host,
     traces: &'a [Trace],
@@ -189,50 +197,68 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Plays every trace through both sides, by turns who is first.
+    ///
+    /// A trace on which the peer fails is left out on both sides.
     fn both(
         &mut self,
         freehold: &mut Freehold,
         mut peer: Option<&mut Peer>,
     ) -> anyhow::Result<(Tally, Option<Tally>)> {
-        let computed = [
-            Some(freehold.compute_seconds()?),
-            peer.as_ref().map(|peer| peer.compute_seconds()).transpose()?,
-        ];
         let mut played: [Vec<Played>; 2] = [Vec::new(), Vec::new()];
-        let traces = self.traces;
-        'traces: for (index, trace) in traces.iter().enumerate() {
-            for turn in [index % 2, 1 - index % 2] {
-                let side: &mut dyn Side = match (turn, peer.as_deref_mut()) {
-                    (0, _) => freehold,
-                    (_, Some(peer)) => peer,
-                    (_, None) => continue,
-                };
-                let who = ["freehold", "peer"][turn];
-                match self.one(index, trace, side, who) {
-                    Ok(one) => played[turn].push(one),
-                    // An hour's work is not thrown away.
-                    Err(error) if index > 0 => {
-                        eprintln!("{error:#}; what follows is of the {index} traces before");
-                        played.iter_mut().for_each(|played| played.truncate(index));
-                        break 'traces;
+        let mut seconds = [0.0; 2];
+        for index in 0..self.traces.len() {
+            let events = self.events.len();
+            let before = computed(freehold, peer.as_deref())?;
+            let pair = match self.pair(index, freehold, peer.as_deref_mut()) {
+                Ok(pair) => pair,
+                Err(Failed::Peer(error)) => {
+                    eprintln!("{error:#}; this trace is left out");
+                    self.events.truncate(events);
+                    if let Some(peer) = peer.as_deref_mut() {
+                        peer.restart()?;
                     }
-                    Err(error) => return Err(error),
+                    continue;
                 }
+                // An hour's work is not thrown away.
+                Err(Failed::Freehold(error)) if index > 0 => {
+                    eprintln!("{error:#}; what follows is of the traces before");
+                    break;
+                }
+                Err(Failed::Freehold(error)) => return Err(error),
+            };
+            let after = computed(freehold, peer.as_deref())?;
+            for (side, one) in pair.into_iter().enumerate() {
+                played[side].extend(one);
+                seconds[side] += after[side] - before[side];
             }
         }
-        let [ours, theirs] = played;
-        let ours = Tally::of(
-            &ours,
-            freehold.compute_seconds()? - computed[0].unwrap_or_default(),
-        );
-        let theirs = match peer {
-            None => None,
-            Some(peer) => Some(Tally::of(
-                &theirs,
-                peer.compute_seconds()? - computed[1].unwrap_or_default(),
-            )),
-        };
-        Ok((ours, theirs))
+        let theirs = peer.map(|_| Tally::of(&played[1], seconds[1]));
+        Ok((Tally::of(&played[0], seconds[0]), theirs))
+    }
+
+    /// Plays the trace `index` through both sides; gives what happened on each.
+    fn pair(
+        &mut self,
+        index: usize,
+        freehold: &mut Freehold,
+        mut peer: Option<&mut Peer>,
+    ) -> Result<[Option<Played>; 2], Failed> {
+        let trace = &self.traces[index];
+        let mut pair = [None, None];
+        for turn in [index % 2, 1 - index % 2] {
+            match (turn, peer.as_deref_mut()) {
+                (0, _) => {
+                    let played = self.one(index, trace, freehold, "freehold");
+                    pair[0] = Some(played.map_err(Failed::Freehold)?);
+                }
+                (_, Some(peer)) => {
+                    let played = self.one(index, trace, peer, "peer");
+                    pair[1] = Some(played.map_err(Failed::Peer)?);
+                }
+                (_, None) => {}
+            }
+        }
+        Ok(pair)
     }
 
     /// Plays the first `count` traces through Freehold while an agent generates.
@@ -262,6 +288,12 @@ impl Bench<'_> {
         );
         Ok(played)
     }
+}
+
+/// Seconds of computing so far: Freehold's and the peer's.
+fn computed(freehold: &Freehold, peer: Option<&Peer>) -> anyhow::Result<[f64; 2]> {
+    let theirs = peer.map_or(Ok(0.0), Side::compute_seconds)?;
+    Ok([freehold.compute_seconds()?, theirs])
 }
 
 /// Key to visible text beside the agent, against the same traces without.

@@ -5,19 +5,18 @@
 //! is not asked for; after a suggestion at the end of a line the place after it is asked for ahead.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use host::{Command, Host};
+use host::Host;
 use serde_json::{Value, json};
 
 use super::peer_cache::Cache;
 use super::peer_ring::{REST_MIN, Ring, UPDATE_INTERVAL, update_body};
-use super::process::{self, Program};
+use super::peer_server::{PeerOptions, Server};
 use super::side::{Answer, Served, Side};
 use super::trace::Trace;
 use super::typist::Edit;
@@ -25,28 +24,12 @@ use crate::terminal::peer::infill::{self, Document, Window};
 
 /// `DELAY_BEFORE_COMPL_REQUEST`.
 const TURN_INTERVAL: Duration = Duration::from_millis(150);
-/// How often the server is asked whether it has loaded its model.
-const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// After a file is closed, what still runs at the server is waited for so long.
 const SETTLING_MAX: Duration = Duration::from_secs(180);
 
-/// What the peer's side is made of.
-pub struct PeerOptions<'a> {
-    /// The program llama-server.
-    pub program: &'a Path,
-    /// The model's file.
-    pub model_file: &'a Path,
-    /// Its threads.
-    pub threads: u32,
-    /// Completions in one request (`max_parallel_completions`); else as many as the extension asks for.
-    pub completions: Option<u32>,
-    /// Where it may write its log.
-    pub log: &'a Path,
-}
-
 /// The peer's side.
 pub struct Peer {
-    server: Program,
+    server: Server,
     runtime: tokio::runtime::Runtime,
     answers: Receiver<Answer>,
     extension: Extension,
@@ -81,37 +64,25 @@ impl Peer {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(host: Arc<dyn Host>, options: &PeerOptions<'_>) -> anyhow::Result<Self> {
-        let port = process::free_port()?;
-        let model = options.model_file.to_string_lossy();
-        let mut command =
-            Command::new(options.program).arguments(infill::server_arguments(&model, port, options.threads));
-        if let Some(folder) = options.program.parent() {
-            // Its libraries lie beside it.
-            let mut path = folder.as_os_str().to_owned();
-            if let Some(others) = host.variable_os("LD_LIBRARY_PATH") {
-                path.push(":");
-                path.push(others);
-            }
-            command = command.variable("LD_LIBRARY_PATH", path);
-        }
-        let (server, mut output) = Program::start(&command, options.log)?;
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    pub fn start(host: Arc<dyn Host>, options: PeerOptions) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .context("cannot start threads")?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let completions = options.completions;
+        let server = runtime.block_on(Server::start(host.as_ref(), options, &client))?;
         let (sender, answers) = channel();
         let extension = Extension {
             host,
-            client: reqwest::Client::builder().no_proxy().build()?,
-            address: format!("http://127.0.0.1:{port}"),
-            completions: options.completions,
+            client,
+            address: server.address(),
+            completions,
             sender,
             state: Arc::new(Mutex::new(State::new(""))),
         };
-        let mut this = Self {
+        Ok(Self {
             server,
             ring: runtime.spawn(std::future::ready(())),
             runtime,
@@ -119,32 +90,21 @@ impl Peer {
             extension,
             cancelled: HashMap::new(),
             next_question: 0,
-        };
-        this.wait_for_server(options)?;
-        Ok(this)
+        })
     }
 
-    fn wait_for_server(&mut self, options: &PeerOptions<'_>) -> anyhow::Result<()> {
-        let host = Arc::clone(&self.extension.host);
-        let end = host.monotonic() + process::LOAD_TIME_MAX;
-        loop {
-            let request = self
-                .extension
-                .client
-                .get(format!("{}/health", self.extension.address));
-            let answer = self.runtime.block_on(request.send());
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            ensure!(self.server.runs(), "`{}` ended", options.program.display());
-            ensure!(
-                host.monotonic() < end,
-                "`{}` does not load its model",
-                options.program.display()
-            );
-            self.runtime
-                .block_on(async { tokio::time::sleep(POLL_INTERVAL).await });
-        }
+    /// Ends the server, whatever it is doing, and starts another.
+    ///
+    /// # Errors
+    /// When that one does not start.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        let extension = &mut self.extension;
+        let restarted = self.server.restart(extension.host.as_ref(), &extension.client);
+        self.runtime.block_on(restarted)?;
+        extension.address = self.server.address();
+        // Whoever still waits for the one before has the old books.
+        extension.state = Arc::new(Mutex::new(State::new("")));
+        Ok(())
     }
 }
 
@@ -214,7 +174,7 @@ impl Side for Peer {
             // What it cost is known when it has ended; without that the figures would flatter it.
             ensure!(
                 host.monotonic() < end,
-                "llama-server still works on a request {} seconds after the trace; the machine is too busy to measure",
+                "llama-server still works on a request {} seconds after the trace",
                 SETTLING_MAX.as_secs()
             );
             self.runtime
@@ -224,7 +184,7 @@ impl Side for Peer {
     }
 
     fn compute_seconds(&self) -> anyhow::Result<f64> {
-        process::compute_seconds(self.server.id())
+        self.server.compute_seconds()
     }
 }
 

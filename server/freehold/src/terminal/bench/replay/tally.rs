@@ -77,6 +77,11 @@ impl Tally {
         tally
     }
 
+    /// The names of the traces.
+    pub fn traces(&self) -> Vec<&str> {
+        self.visible_by_trace.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
     /// Characters that need not be typed, acceptances themselves counted as keys.
     pub fn saved_characters(&self) -> f64 {
         self.taken_characters as f64 - self.taken.iter().sum::<usize>() as f64
@@ -204,8 +209,17 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
         None if is_fruit(served, keys, answers) => return None,
         // … and what came to its end after that was worked out ahead, as above.
         None if !served.cancelled && was_answered(served, keys, answers) => return None,
-        // Whoever gives it up knows why; the key before must have been the reason.
-        None if served.cancelled => during().next_back()?.at,
+        // Whoever gives it up knows why; the key before must have been the reason, unless that key was answered by it:
+        // then it had enough.
+        None if served.cancelled => {
+            let key = during().next_back()?.at;
+            let answered = |answer: &&Duration| (key..served.ended).contains(*answer);
+            let mut answers = answers.iter().filter(answered);
+            if answers.any(|answer| !is_by_key(*answer, keys)) {
+                return None;
+            }
+            key
+        }
         // It ran to its end, and nobody was answered then: it was vain from the first key on.
         None => during().next()?.at,
     };
@@ -349,6 +363,13 @@ mod tests {
         // Somebody had an answer, and the rest came to its end; or a key stopped it.
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(90)]), None);
         assert_eq!(dead_since(&cancelled, &keys, &[MS(90)]), Some(5.0));
+        // The last key was answered by it, long before it had enough for the lines that follow.
+        let stopped = Served {
+            cancelled: true,
+            ..served(50, 450, 0)
+        };
+        assert_eq!(dead_since(&stopped, &keys, &[MS(340)]), None);
+        assert_eq!(dead_since(&stopped, &keys, &[MS(290)]), Some(150.0));
         // An answer behind a key may be to that key's own question.
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(150)]), Some(250.0));
         // Nothing came of it but the answer that a key gives to every question.
