@@ -251,12 +251,15 @@ impl Ends {
 
     /// Where a span ends of which no line ends as the cursor's does.
     fn span_at_last(&self, context: &Context, generated: &str, likely: Option<usize>, ended: bool) -> End {
-        if let Some(at) = likely {
-            return End::Joined(at);
-        }
         let whole = generated.trim_end_matches('\n').len();
-        if ended && whole > 0 && self.fits(context, generated, whole) == Some(true) {
-            return End::Joined(whole);
+        // A model that ends by itself, and not with what follows the cursor, means that to go on with all of it.
+        let last = &generated[generated[..whole].rfind('\n').map_or(0, |at| at + 1)..whole];
+        let ends_so = seam(last, context.line_after().trim_end()).is_some();
+        let all = || ended && whole > 0 && self.fits(context, generated, whole) == Some(true);
+        match likely {
+            Some(at) if ends_so || !all() => return End::Joined(at),
+            _ if all() => return End::Joined(whole),
+            _ => {}
         }
         let joints = joints(generated, context.suffix.trim_end());
         let joint = joints

@@ -53,7 +53,10 @@ impl PeerServer {
         let shell = ["-c", "exec \"$0\" \"$@\" >&2"].map(OsString::from).into_iter();
         let command = Command {
             program: "sh".into(),
-            arguments: shell.chain([inner.program.into()]).chain(inner.arguments).collect(),
+            arguments: shell
+                .chain([inner.program.into()])
+                .chain(inner.arguments)
+                .collect(),
             ..inner
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -79,7 +79,10 @@ impl Tally {
 
     /// The names of the traces.
     pub fn traces(&self) -> Vec<&str> {
-        self.visible_by_trace.iter().map(|(name, _)| name.as_str()).collect()
+        self.visible_by_trace
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// Characters that need not be typed, acceptances themselves counted as keys.
