@@ -1,6 +1,7 @@
 //! Whether a document would parse with a text put in at the cursor.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use ropey::Rope;
 use syntax::{Insertion, Language, Limits, Tree};
@@ -30,15 +31,16 @@ pub struct Sketch {
     scanner: Scanner,
     /// Whether the text begins a line.
     begins_line: bool,
-    /// Whether the document parses as it stands.
+    /// Whether the document parses as it stands, but for `elsewhere`.
     whole: bool,
+    /// What is broken where no text at the cursor can mend it.
+    elsewhere: Vec<Range<usize>>,
     /// Bytes read in parsing it again.
     reread_bytes: Cell<usize>,
 }
 
 impl Sketch {
-    /// Parses the document of `context`. Nothing if it cannot be parsed, or is broken far from the cursor, so
-    /// that no text here could mend it.
+    /// Parses the document of `context`; nothing if it cannot be parsed, or is broken in too many places.
     pub fn new(context: &Context) -> Option<Self> {
         let limits = Limits::default();
         let language = context.scanner.language();
@@ -58,16 +60,20 @@ impl Sketch {
             scanner: context.scanner_before.clone(),
             begins_line: context.replaced_begins_line(),
             whole: false,
+            elsewhere: Vec::new(),
             reread_bytes: Cell::new(0),
         };
-        sketch.whole = sketch.tree.is_whole() && sketch.stands(&sketch.text, sketch.end_bytes);
-        let here = sketch.region();
         let errors = sketch.tree.errors(ERRORS_MAX);
-        let elsewhere = |error: &std::ops::Range<usize>| error.end < here.start || error.start > here.end;
-        (!errors.iter().any(elsewhere)).then_some(sketch)
+        if errors.len() == ERRORS_MAX {
+            return None;
+        }
+        let here;
+        (here, sketch.elsewhere) = parted(errors, &sketch.region());
+        sketch.whole = here.is_empty() && sketch.stands(&sketch.text, sketch.end_bytes);
+        Some(sketch)
     }
 
-    /// Whether the document parses as it stands.
+    /// Whether the document parses as it stands, but for what is broken far from the cursor.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
@@ -77,8 +83,9 @@ impl Sketch {
         self.reread_bytes.get()
     }
 
-    /// Whether the document would parse with `inserted` at the cursor instead of `covered_bytes` after it;
-    /// nothing if that takes too long to say.
+    /// Whether the document would parse with `inserted` at the cursor instead of `covered_bytes` after it, but for
+    /// what was broken far from there before; nothing if that takes too long to say, or if the parser sees that in
+    /// another way.
     pub fn parses_with(&self, inserted: &str, covered_bytes: usize) -> Option<bool> {
         let removed_bytes = self.end_bytes - self.start_bytes + covered_bytes;
         let start = self.text.try_byte_to_char(self.start_bytes).ok()?;
@@ -98,7 +105,21 @@ impl Sketch {
             .tree
             .parse_again(&self.text, &text, insertion, &self.limits)?;
         self.reread_bytes.set(self.reread_bytes.get() + tree.read_bytes());
-        Some(tree.is_whole() && self.stands(&text, self.start_bytes + inserted.len()))
+        let stands = || self.stands(&text, self.start_bytes + inserted.len());
+        if self.elsewhere.is_empty() {
+            return Some(tree.is_whole() && stands());
+        }
+        let Range { start, end } = self.region();
+        let moved = |at: usize| at - removed_bytes + inserted.len();
+        let (here, elsewhere) = parted(tree.errors(ERRORS_MAX), &(start..moved(end)));
+        let before = self.elsewhere.iter().map(|error| match error.start {
+            at if at > end => moved(error.start)..moved(error.end),
+            _ => error.clone(),
+        });
+        match here.is_empty() {
+            false => Some(false),
+            true => before.eq(elsewhere).then(stands),
+        }
     }
 
     /// Whether the indentation of the lines from the cursor's on, up to the first after `end_bytes`, is one that
@@ -198,7 +219,7 @@ impl Sketch {
     }
 
     /// What a text at the cursor can mend: from the last line above it that is not indented to the next below.
-    fn region(&self) -> std::ops::Range<usize> {
+    fn region(&self) -> Range<usize> {
         let is_outer = |line: &String| !is_blank(line) && indentation(line) == 0;
         let line = self.text.byte_to_line(self.start_bytes);
         let start = (0..line)
@@ -214,10 +235,17 @@ impl Sketch {
     }
 }
 
+/// The `errors` that touch `region`, and the others.
+fn parted(errors: Vec<Range<usize>>, region: &Range<usize>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    errors
+        .into_iter()
+        .partition(|error| error.end >= region.start && error.start <= region.end)
+}
+
 /// The lines around the cursor that stand for themselves at the left margin, if the long document around them
 /// parses without them: then only they need be parsed with this or that put in. A file that is broken at the
 /// cursor may otherwise be read as a whole each time.
-fn item(context: &Context, language: &Language, limits: &Limits) -> Option<std::ops::Range<usize>> {
+fn item(context: &Context, language: &Language, limits: &Limits) -> Option<Range<usize>> {
     let text = &context.text;
     if text.len_bytes() < ITEM_BYTES_MIN {
         return None;
