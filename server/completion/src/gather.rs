@@ -23,7 +23,11 @@ const CONTEXT_TOKENS_MAX: u32 = 512;
 
 /// Tokens around the cursor that are read at a new place while nothing is known of how fast they are: what two cores
 /// and a model of half a billion parameters take a second for.
-const FIRST_TOKENS_MAX: u32 = 256;
+const FIRST_TOKENS_MAX: u32 = 192;
+
+/// The part of these that stands after the cursor, one of so many: with twice as much, decision 0007 found what the
+/// model says next no better.
+const FIRST_PARTS_AFTER: u32 = 5;
 
 /// Tokens that the format, the path and the answer need besides.
 const OTHER_TOKENS: u32 = 256;
@@ -44,7 +48,7 @@ pub struct Budget {
     pub suffix_tokens_max: u32,
     /// Tokens of other files, at most; zero shows none.
     pub context_tokens_max: u32,
-    /// Tokens around the cursor, a third of them after it, that are enough at a place that the model has not read:
+    /// Tokens around the cursor, a fifth of them after it, that are enough at a place that the model has not read:
     /// nothing can be suggested there before they are.
     pub first_tokens_max: u32,
 }
@@ -85,7 +89,9 @@ impl Budget {
     #[must_use]
     pub fn near(self) -> Self {
         Self {
-            suffix_tokens_max: self.suffix_tokens_max.min(self.first_tokens_max / 3),
+            suffix_tokens_max: self
+                .suffix_tokens_max
+                .min(self.first_tokens_max / FIRST_PARTS_AFTER),
             ..self
         }
     }
@@ -101,7 +107,7 @@ impl Budget {
 
     /// Bytes before the cursor that are read first at a new place.
     pub(crate) fn first_bytes(self) -> usize {
-        let tokens = self.first_tokens_max - self.first_tokens_max / 3;
+        let tokens = self.first_tokens_max - self.first_tokens_max / FIRST_PARTS_AFTER;
         Self::bytes(tokens.min(self.prefix_tokens_max))
     }
 

@@ -88,17 +88,17 @@ mod tests {
         let budget = Budget::default();
         let cases = [
             // Nothing was seen: the first window, or the document from its start.
-            (5000, None, 4490),
-            (500, None, 0),
+            (5000, None, 4540),
+            (400, None, 0),
             // The cursor is within, or a little beyond.
             (5000, Some(3000..5500), 3000),
             (4000, Some(3000..5500), 3000),
-            (5600, Some(4000..5500), 4000),
+            (5550, Some(4000..5500), 4000),
             (100, Some(0..5500), 0),
             // Too near to the window's start, before it, or far beyond it.
-            (3100, Some(3000..5500), 2590),
-            (2000, Some(3000..5500), 1490),
-            (9000, Some(3000..5500), 8490),
+            (3100, Some(3000..5500), 2640),
+            (2000, Some(3000..5500), 1540),
+            (9000, Some(3000..5500), 8540),
             // Typed to its end: it slides by a quarter.
             (5400, Some(3000..5800), 3680),
         ];

@@ -9,7 +9,7 @@ use engine::Usage;
 const READING_SECONDS_MAX: f64 = 0.8;
 
 /// Fewer tokens say too little of a place to be worth a suggestion.
-const FIRST_TOKENS_MIN: u32 = 144;
+const FIRST_TOKENS_MIN: u32 = 120;
 
 /// What is measured changes a little every time; the window must not.
 const STEP_TOKENS: u32 = 48;
@@ -58,7 +58,7 @@ mod tests {
         let cases = [
             // Tokens, milliseconds, what is read first.
             (&[(256, 1000.0)][..], Some(192)),
-            (&[(100, 1000.0)], Some(144)),
+            (&[(100, 1000.0)], Some(120)),
             (&[(1000, 100.0)], Some(7968)),
             // Slowly, a machine that became slower is believed.
             (&[(384, 1000.0), (192, 1000.0)], Some(240)),
