@@ -254,10 +254,10 @@ impl Ends {
         let whole = generated.trim_end_matches('\n').len();
         // A model that ends by itself, and not with what follows the cursor, means that to go on with all of it.
         let last = &generated[generated[..whole].rfind('\n').map_or(0, |at| at + 1)..whole];
-        let ends_so = seam(last, context.line_after().trim_end()).is_some();
+        let says_rest = seam(last, context.line_after().trim_end()).is_some();
         let all = || ended && whole > 0 && self.fits(context, generated, whole) == Some(true);
         match likely {
-            Some(at) if ends_so || !all() => return End::Joined(at),
+            Some(at) if says_rest || !all() => return End::Joined(at),
             _ if all() => return End::Joined(whole),
             _ => {}
         }

@@ -112,14 +112,17 @@ impl Sketch {
         let Range { start, end } = self.region();
         let moved = |at: usize| at - removed_bytes + inserted.len();
         let (here, elsewhere) = parted(tree.errors(ERRORS_MAX), &(start..moved(end)));
-        let before = self.elsewhere.iter().map(|error| match error.start {
-            at if at > end => moved(error.start)..moved(error.end),
-            _ => error.clone(),
-        });
-        match here.is_empty() {
-            false => Some(false),
-            true => before.eq(elsewhere).then(stands),
+        if !here.is_empty() {
+            return Some(false);
         }
+        let before = self.elsewhere.iter().map(|error| {
+            if error.start > end {
+                moved(error.start)..moved(error.end)
+            } else {
+                error.clone()
+            }
+        });
+        before.eq(elsewhere).then(stands)
     }
 
     /// Whether the indentation of the lines from the cursor's on, up to the first after `end_bytes`, is one that

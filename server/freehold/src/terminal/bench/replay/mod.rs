@@ -208,16 +208,20 @@ impl Bench<'_> {
         let mut seconds = [0.0; 2];
         for index in 0..self.traces.len() {
             let events = self.events.len();
+            // By trace: a server that is started again counts from nothing.
             let before = computed(freehold, peer.as_deref())?;
             let pair = match self.pair(index, freehold, peer.as_deref_mut()) {
                 Ok(pair) => pair,
                 Err(Failed::Peer(error)) => {
                     eprintln!("{error:#}; this trace is left out");
                     self.events.truncate(events);
-                    if let Some(peer) = peer.as_deref_mut() {
-                        peer.restart()?;
+                    match peer.as_deref_mut().map(Peer::restart) {
+                        Some(Err(error)) => {
+                            eprintln!("{error:#}; what follows is of the traces before");
+                            break;
+                        }
+                        _ => continue,
                     }
-                    continue;
                 }
                 // An hour's work is not thrown away.
                 Err(Failed::Freehold(error)) if index > 0 => {
@@ -232,6 +236,7 @@ impl Bench<'_> {
                 seconds[side] += after[side] - before[side];
             }
         }
+        ensure!(!played[0].is_empty(), "no trace was played to its end");
         let theirs = peer.map(|_| Tally::of(&played[1], seconds[1]));
         Ok((Tally::of(&played[0], seconds[0]), theirs))
     }

@@ -31,8 +31,6 @@ pub struct Server {
     options: PeerOptions,
     program: Program,
     port: u16,
-    /// Seconds of computing by those that ran before.
-    ended_seconds: f64,
 }
 
 impl Server {
@@ -50,7 +48,6 @@ impl Server {
             options,
             program,
             port,
-            ended_seconds: 0.0,
         };
         this.loaded(host, client).await?;
         Ok(this)
@@ -61,7 +58,6 @@ impl Server {
     /// # Errors
     /// When that one does not start.
     pub async fn restart(&mut self, host: &dyn Host, client: &reqwest::Client) -> anyhow::Result<()> {
-        self.ended_seconds = self.compute_seconds()?;
         (self.program, self.port) = launch(host, &self.options)?;
         self.loaded(host, client).await
     }
@@ -76,12 +72,12 @@ impl Server {
         self.program.runs()
     }
 
-    /// Seconds of computing so far, by those before it too.
+    /// Seconds of computing since it was started.
     ///
     /// # Errors
     /// When it is gone.
     pub fn compute_seconds(&self) -> anyhow::Result<f64> {
-        Ok(self.ended_seconds + process::compute_seconds(self.program.id())?)
+        process::compute_seconds(self.program.id())
     }
 
     async fn loaded(&mut self, host: &dyn Host, client: &reqwest::Client) -> anyhow::Result<()> {

@@ -212,16 +212,14 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
         None if is_fruit(served, keys, answers) => return None,
         // … and what came to its end after that was worked out ahead, as above.
         None if !served.cancelled && was_answered(served, keys, answers) => return None,
-        // Whoever gives it up knows why; the key before must have been the reason, unless that key was answered by it:
-        // then it had enough.
+        // Whoever gives it up knows why; the key before must have been the reason, unless that key got text while it
+        // ran: a key that makes it vain stops it before. Then it had enough.
         None if served.cancelled => {
-            let key = during().next_back()?.at;
-            let answered = |answer: &&Duration| (key..served.ended).contains(*answer);
-            let mut answers = answers.iter().filter(answered);
-            if answers.any(|answer| !is_by_key(*answer, keys)) {
+            let key = during().next_back()?;
+            if key.answered.is_some_and(|answer| answer < served.ended) {
                 return None;
             }
-            key
+            key.at
         }
         // It ran to its end, and nobody was answered then: it was vain from the first key on.
         None => during().next()?.at,
@@ -366,13 +364,16 @@ mod tests {
         // Somebody had an answer, and the rest came to its end; or a key stopped it.
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(90)]), None);
         assert_eq!(dead_since(&cancelled, &keys, &[MS(90)]), Some(5.0));
-        // The last key was answered by it, long before it had enough for the lines that follow.
+        // The last key got text long before it had enough for the lines that follow.
         let stopped = Served {
             cancelled: true,
             ..served(50, 450, 0)
         };
-        assert_eq!(dead_since(&stopped, &keys, &[MS(340)]), None);
-        assert_eq!(dead_since(&stopped, &keys, &[MS(290)]), Some(150.0));
+        let mut with_text = keys.clone();
+        with_text[2].answered = Some(MS(340));
+        assert_eq!(dead_since(&stopped, &with_text, &[MS(340)]), None);
+        // An answer without text says nothing of it.
+        assert_eq!(dead_since(&stopped, &keys, &[MS(340)]), Some(150.0));
         // An answer behind a key may be to that key's own question.
         assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(150)]), Some(250.0));
         // Nothing came of it but the answer that a key gives to every question.
