@@ -5,12 +5,17 @@
 //! was not safe when the power went may be there or not, each change for itself and in any mixture; of
 //! content that was being written a part may be there. Only a rename is there whole or not at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod record;
+mod returning;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use host::{AppendFile, Entry, Files, Found, Lock, MemoryHost, Metadata, ReadFile, Result, Tree, Trees};
+
+use record::{Record, What};
+use returning::Returning;
 
 /// A disk that remembers what was done to it; clones are the same disk.
 #[derive(Clone)]
@@ -28,119 +33,6 @@ pub enum Fate {
     There,
     /// Of content, the first half is there; anything else is gone.
     Torn,
-}
-
-#[derive(Default)]
-struct Record {
-    changes: Vec<Change>,
-    names: BTreeMap<PathBuf, u64>,
-    last_file: u64,
-}
-
-/// One change, and the moment from which on it is safe, counted in changes and syncs.
-struct Change {
-    what: What,
-    safe_from: Option<usize>,
-}
-
-/// Files are named by numbers, since they keep their content when they are moved.
-enum What {
-    Folder(PathBuf),
-    NoFolder(PathBuf),
-    Name(PathBuf, u64),
-    NoName(PathBuf, u64),
-    Move(PathBuf, PathBuf, u64),
-    Exchange((PathBuf, u64), (PathBuf, u64)),
-    Append(u64, Vec<u8>),
-    Cut(u64, usize),
-    Mode(u64, u32),
-    /// A moment at which something became safe.
-    Sync,
-}
-
-impl What {
-    fn is_of_file(&self, number: u64) -> bool {
-        match self {
-            Self::Append(file, _) | Self::Cut(file, _) | Self::Mode(file, _) => *file == number,
-            _ => false,
-        }
-    }
-
-    fn is_of_folder(&self, folder: &Path) -> bool {
-        let inside = |path: &PathBuf| path.parent() == Some(folder);
-        match self {
-            Self::Folder(path) | Self::NoFolder(path) | Self::Name(path, _) | Self::NoName(path, _) => {
-                inside(path)
-            }
-            Self::Move(from, to, _) => inside(from) || inside(to),
-            Self::Exchange((one, _), (other, _)) => inside(one) || inside(other),
-            Self::Append(..) | Self::Cut(..) | Self::Mode(..) | Self::Sync => false,
-        }
-    }
-}
-
-impl Record {
-    fn add(&mut self, what: What) {
-        self.changes.push(Change {
-            what,
-            safe_from: None,
-        });
-    }
-
-    /// Makes safe what `covered` picks.
-    fn sync(&mut self, covered: impl Fn(&What) -> bool) {
-        let now = self.changes.len();
-        for change in &mut self.changes {
-            if change.safe_from.is_none() && covered(&change.what) {
-                change.safe_from = Some(now);
-            }
-        }
-        self.add(What::Sync);
-    }
-
-    fn sync_file(&mut self, file: u64) {
-        self.sync(|what| what.is_of_file(file));
-    }
-
-    fn sync_folder(&mut self, folder: &Path) {
-        self.sync(|what| what.is_of_folder(folder));
-    }
-
-    fn file(&self, path: &Path) -> u64 {
-        self.names.get(path).copied().unwrap_or_default()
-    }
-
-    fn make(&mut self, path: &Path) -> u64 {
-        self.last_file += 1;
-        let file = self.last_file;
-        self.names.insert(path.to_owned(), file);
-        self.add(What::Name(path.to_owned(), file));
-        file
-    }
-
-    fn move_to(&mut self, from: &Path, to: &Path) {
-        let file = self.file(from);
-        self.names.remove(from);
-        self.names.insert(to.to_owned(), file);
-        self.add(What::Move(from.to_owned(), to.to_owned(), file));
-    }
-
-    fn remove(&mut self, path: &Path) {
-        let file = self.file(path);
-        self.names.remove(path);
-        self.add(What::NoName(path.to_owned(), file));
-    }
-
-    /// As the real world does it: beside, synced, moved, and the folder synced.
-    fn write_atomic(&mut self, path: &Path, content: &[u8], mode: u32) {
-        let beside = path.with_file_name(format!(".freehold-beside-{}", self.last_file + 1));
-        let file = self.make(&beside);
-        self.add(What::Append(file, content.to_vec()));
-        self.add(What::Mode(file, mode));
-        self.sync_file(file);
-        self.move_to(&beside, path);
-        self.sync_folder(path.parent().unwrap_or(path));
-    }
 }
 
 impl PowerDisk {
@@ -205,78 +97,6 @@ impl PowerDisk {
 impl Default for PowerDisk {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A disk on its way back.
-#[derive(Default)]
-struct Returning {
-    folders: BTreeSet<PathBuf>,
-    names: BTreeMap<PathBuf, u64>,
-    files: BTreeMap<u64, (Vec<u8>, u32)>,
-}
-
-impl Returning {
-    fn replay(&mut self, what: &What, fate: Fate) {
-        if let (What::Append(file, bytes), Fate::Torn) = (what, fate) {
-            self.file(*file).0.extend_from_slice(&bytes[..bytes.len() / 2]);
-            return;
-        }
-        if fate != Fate::There {
-            return;
-        }
-        match what {
-            What::Folder(path) => drop(self.folders.insert(path.clone())),
-            What::NoFolder(path) => drop(self.folders.remove(path)),
-            What::Name(path, file) => drop(self.names.insert(path.clone(), *file)),
-            What::NoName(path, file) => self.leave(path, *file),
-            What::Move(from, to, file) => {
-                self.leave(from, *file);
-                self.names.insert(to.clone(), *file);
-            }
-            What::Exchange((one, first), (other, second)) => {
-                self.names.insert(one.clone(), *second);
-                self.names.insert(other.clone(), *first);
-            }
-            What::Append(file, bytes) => self.file(*file).0.extend_from_slice(bytes),
-            What::Cut(file, length) => self.file(*file).0.truncate(*length),
-            What::Mode(file, mode) => self.file(*file).1 = *mode,
-            What::Sync => {}
-        }
-    }
-
-    fn file(&mut self, number: u64) -> &mut (Vec<u8>, u32) {
-        self.files.entry(number).or_insert_with(|| (Vec::new(), 0o600))
-    }
-
-    fn leave(&mut self, path: &Path, file: u64) {
-        if self.names.get(path) == Some(&file) {
-            self.names.remove(path);
-        }
-    }
-
-    /// What can be reached from the root.
-    fn host(mut self) -> MemoryHost {
-        let host = MemoryHost::new();
-        let made = "a world in memory takes everything";
-        let mut reached = BTreeSet::from([PathBuf::from("/")]);
-        // Folders come before what they hold.
-        for folder in &self.folders {
-            if folder.parent().is_some_and(|parent| reached.contains(parent)) {
-                host.create_folder(folder).expect(made);
-                reached.insert(folder.clone());
-            }
-        }
-        let root = host.open_tree(Path::new("/")).expect(made);
-        for (path, number) in std::mem::take(&mut self.names) {
-            if path.parent().is_some_and(|parent| reached.contains(parent)) {
-                let (bytes, mode) = self.file(number).clone();
-                let name = path.to_string_lossy();
-                root.write_new(name.trim_start_matches('/'), &bytes, mode, None)
-                    .expect(made);
-            }
-        }
-        host
     }
 }
 

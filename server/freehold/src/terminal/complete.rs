@@ -1,7 +1,9 @@
 //! `freehold complete`: the suggestion at a place in a file.
 
+mod report;
+mod source;
+
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +12,19 @@ use anyhow::Context as _;
 use completion::{Decision, Document, Progress, Shape, Suggestion, Surroundings, Trigger, decide};
 use engine::{Engine, Usage};
 use host::{Clock, Host, RealHost};
-use ropey::Rope;
-use serde::Serialize;
-use serde_json::json;
 
 use super::asking::{Prepared, prepare, run};
 use super::attach::{Attached, ProgressLine, Wanted, attach};
 use super::place::Place;
 use super::show::neighbourhood;
 use crate::cli::CompleteArguments;
-use crate::language_ids::language_id;
 use crate::lsp::prompt_view;
 use crate::models::Store;
 use crate::paths::Paths;
 use crate::request_record::{Recorded, Recorder, Whom};
 use crate::{engine_process, settings};
+use report::{Times, report};
+use source::Source;
 
 /// `freehold complete FILE:LINE:COL`.
 ///
@@ -153,60 +153,6 @@ pub(super) fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>)
     .map(drop)
 }
 
-/// A file and a place in it.
-struct Source {
-    text: Rope,
-    path: String,
-    language: String,
-    workspace: String,
-    offset_bytes: usize,
-}
-
-impl Source {
-    fn read(host: &dyn Host, place: &Place) -> anyhow::Result<Self> {
-        let text = host.read_text(&place.file)?;
-        let text = Rope::from_str(&text);
-        let offset_bytes = place.offset_bytes(&text)?;
-        let file = host.current_folder()?.join(&place.file);
-        let (workspace, path) = workspace_of(host, &file);
-        Ok(Self {
-            text,
-            path,
-            language: language_id(&file).to_owned(),
-            workspace,
-            offset_bytes,
-        })
-    }
-
-    fn document(&self) -> Document<'_> {
-        Document {
-            text: &self.text,
-            path: &self.path,
-            language: &self.language,
-            workspace: &self.workspace,
-        }
-    }
-}
-
-/// The name of the repository, or else of the folder, that `file` lies in, and its path from there.
-fn workspace_of(host: &dyn Host, file: &Path) -> (String, String) {
-    let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-    let root = folder
-        .ancestors()
-        .find(|folder| host.exists(&folder.join(".git")))
-        .unwrap_or(&folder);
-    let relative: PathBuf = file.strip_prefix(root).unwrap_or(file).to_path_buf();
-    let parts: Vec<_> = relative
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    let name = root
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    (name, parts.join("/"))
-}
-
 /// What came of asking.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
@@ -256,60 +202,6 @@ fn suggest(
     })
 }
 
-/// How long each step took.
-#[derive(Debug, Default)]
-struct Times {
-    attach: Duration,
-    load: Duration,
-    total: Duration,
-}
-
-/// What `--json` prints.
-fn report(source: &Source, place: &Place, outcome: &Outcome, times: &Times) -> serde_json::Value {
-    let range = outcome.suggestion.as_ref().map(|suggestion| {
-        json!({
-            "start": position(&source.text, suggestion.range.start),
-            "end": position(&source.text, suggestion.range.end),
-        })
-    });
-    json!({
-        "file": place.file,
-        "suggestion": outcome.suggestion.as_ref().map(|suggestion| &suggestion.text),
-        "range": range,
-        "silent": outcome.silent,
-        "model": outcome.model,
-        "usage": outcome.usage,
-        "milliseconds": {
-            "attach": milliseconds(times.attach),
-            "load": milliseconds(times.load),
-            "first_token": outcome.first_token.map(milliseconds),
-            "total": milliseconds(times.total),
-        },
-    })
-}
-
-#[derive(Debug, Serialize)]
-struct Position {
-    line: usize,
-    column: usize,
-    offset_bytes: usize,
-}
-
-/// A place as people count: from 1, columns in characters.
-fn position(text: &Rope, offset_bytes: usize) -> Position {
-    let line = text.byte_to_line(offset_bytes);
-    let column = text.byte_to_char(offset_bytes) - text.line_to_char(line) + 1;
-    Position {
-        line: line + 1,
-        column,
-        offset_bytes,
-    }
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e5).round() / 100.0
-}
-
 #[cfg(test)]
 mod tests {
     use engine::Description;
@@ -317,6 +209,7 @@ mod tests {
     use engine::scripted::{Script, ScriptedEngine};
     use expect_test::{Expect, expect};
     use host::{Files as _, MemoryHost};
+    use std::path::Path;
 
     use super::*;
 
