@@ -2,13 +2,15 @@
 
     python3 windows.py PATH/llama-server MODEL.gguf [COUNT]
 
-Takes COUNT places (70, each somewhere within a line of a trace's file), shows the model each through several windows,
-and counts the characters of its greedy answer that are what stands there. Windows are tokens before and after the
-cursor, three bytes each, as the language server estimates them.
+Takes COUNT places (140, each somewhere within a line of a trace's file), shows the model each through several windows,
+and counts the characters of its greedy answer that are what stands there and those from where it is not; then the same
+of what would be shown: of the pieces that are together at least 0.3 likely, if they have three characters. Windows are
+tokens before and after the cursor, three bytes each, as the language server estimates them.
 """
 
 import glob
 import json
+import math
 import os
 import random
 import subprocess
@@ -16,10 +18,12 @@ import sys
 import time
 import urllib.request
 
-WINDOWS = [(64, 32), (96, 48), (96, 24), (128, 16), (256, 128)]
+WINDOWS = [(48, 12), (64, 16), (96, 24), (96, 48), (128, 32), (256, 64)]
 BYTES_PER_TOKEN = 3
 ADDRESS = "http://127.0.0.1:18555"
 PLACES_PER_FILE = 2
+PROBABILITY_MIN = 0.3
+SHOWN_CHARACTERS_MIN = 3
 LETTERS_MIN = 14
 
 
@@ -53,10 +57,22 @@ def prompt(path, before, after, window):
 
 
 def ask(text):
-    body = {"prompt": text, "n_predict": 16, "temperature": 0, "cache_prompt": False, "stop": ["\n"]}
+    body = {"prompt": text, "n_predict": 16, "n_probs": 1, "temperature": 0, "cache_prompt": False, "stop": ["\n"]}
     data = json.dumps(body).encode()
     request = urllib.request.Request(ADDRESS + "/completion", data, {"content-type": "application/json"})
     return json.load(urllib.request.urlopen(request, timeout=120))
+
+
+def sure(answer):
+    """The beginning of the answer that the model is sure of."""
+    joint, characters = 0.0, 0
+    for piece in answer.get("completion_probabilities", []):
+        joint += piece["logprob"]
+        if joint < math.log(PROBABILITY_MIN):
+            break
+        characters += len(bytes(piece["bytes"]).decode(errors="replace"))
+    text = answer["content"][:characters]
+    return text if len(text) >= SHOWN_CHARACTERS_MIN else ""
 
 
 def start(program, model):
@@ -75,24 +91,27 @@ def start(program, model):
             time.sleep(0.3)
 
 
+def right_and_wrong(said, rest):
+    same = len(os.path.commonprefix([said, rest]))
+    return [same, len(said) - same]
+
+
 def main():
-    chosen = places(int(sys.argv[3]) if len(sys.argv) > 3 else 70)
+    chosen = places(int(sys.argv[3]) if len(sys.argv) > 3 else 140)
     server = start(sys.argv[1], sys.argv[2])
-    print("before  after  tokens  right  wrong  whole lines")
+    print(f"{len(chosen)} places, means")
+    print("before  after  tokens  right  wrong  shown right  shown wrong")
     try:
         for window in WINDOWS:
-            right = wrong = tokens = whole = 0
+            sums = [0] * 5
             for path, before, after, rest in chosen:
                 answer = ask(prompt(path, before, after, window))
-                said = answer["content"]
-                same = len(os.path.commonprefix([said, rest]))
-                right += same
-                wrong += len(said) - same
-                whole += same == len(rest)
-                tokens += answer["timings"]["prompt_n"]
-            count = len(chosen)
-            means = f"{tokens / count:6.0f} {right / count:6.2f} {wrong / count:6.1f}"
-            print(f"{window[0]:6} {window[1]:6} {means} {whole:6} of {count}", flush=True)
+                counts = [answer["timings"]["prompt_n"]]
+                counts += right_and_wrong(answer["content"], rest) + right_and_wrong(sure(answer), rest)
+                sums = [total + count for total, count in zip(sums, counts)]
+            tokens, right, wrong, shown_right, shown_wrong = (total / len(chosen) for total in sums)
+            means = f"{tokens:7.0f} {right:6.2f} {wrong:6.2f} {shown_right:12.2f} {shown_wrong:12.2f}"
+            print(f"{window[0]:6} {window[1]:6} {means}", flush=True)
     finally:
         server.kill()
 

@@ -25,8 +25,7 @@ const CONTEXT_TOKENS_MAX: u32 = 512;
 /// and a model of half a billion parameters take a second for.
 const FIRST_TOKENS_MAX: u32 = 192;
 
-/// The part of these that stands after the cursor, one of so many: with twice as much, decision 0007 found what the
-/// model says next no better.
+/// The part of these that stands after the cursor, one of so many: a token before it is worth more (decision 0007).
 const FIRST_PARTS_AFTER: u32 = 5;
 
 /// Tokens that the format, the path and the answer need besides.
