@@ -12,7 +12,7 @@ use crate::ffi::vocabulary::Vocabulary;
 use crate::inbox::Submission;
 use crate::output::{Output, Piece};
 use crate::prompt::{Prompt, Tokeniser};
-use crate::sampling::{Sampler, log_probability};
+use crate::sampling::Sampler;
 
 /// One request while it is served. However it goes away, its events end with exactly one ending.
 pub(crate) struct Job {
@@ -155,13 +155,13 @@ impl Job {
         if ends(token) {
             return self.end(StopReason::EndOfText);
         }
+        let is_known = self.log_probabilities || self.log_probability_min.is_some();
+        let log_probability = is_known.then(|| self.sampler.log_probability(logits, token));
         let mut bytes = Vec::new();
         vocabulary.append_piece(token, false, &mut bytes);
         let Some(known) = self.sampler.accept(token, &bytes) else {
             return self.end(StopReason::EndOfText);
         };
-        let is_known = self.log_probabilities || self.log_probability_min.is_some();
-        let log_probability = is_known.then(|| log_probability(logits, token));
         self.log_probability += log_probability.unwrap_or_default();
         self.tokens.push(token);
         self.usage.generated_tokens += 1;

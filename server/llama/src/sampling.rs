@@ -140,6 +140,19 @@ impl Sampler {
         self.draw()
     }
 
+    /// The natural logarithm of the probability of `token`, which is not accepted yet, under the untouched distribution.
+    /// While something is written again: among the tokens that agree with it, for what stands there is no guess.
+    #[must_use]
+    pub fn log_probability(&self, logits: &[f32], token: Token) -> f32 {
+        let Some(healing) = &self.healing else {
+            return log_probability(logits, token);
+        };
+        let logit = |token: Token| logits.get(usize::try_from(token).ok()?).copied();
+        let agreeing = healing.lexicon.agreeing(&healing.rest);
+        let agreeing: Vec<f32> = agreeing.filter_map(|(token, _)| logit(token)).collect();
+        log_share(logit(token), agreeing.iter().copied())
+    }
+
     /// The candidate of the rank that is asked for, or the last if there are fewer.
     fn take_rank(&mut self) -> Option<Token> {
         let rank = std::mem::take(&mut self.rank).min(self.candidates.len().checked_sub(1)?);
@@ -257,22 +270,16 @@ fn most_likely(candidates: impl Iterator<Item = (Token, f32)>) -> Option<Token> 
 }
 
 /// The natural logarithm of the probability of `token` under the untouched distribution.
-#[must_use]
-pub fn log_probability(logits: &[f32], token: Token) -> f32 {
-    let highest = logits
-        .iter()
-        .copied()
-        .filter(|logit| !logit.is_nan())
-        .fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits
-        .iter()
-        .filter(|logit| !logit.is_nan())
-        .map(|l| f64::from(l - highest).exp())
-        .sum();
-    let logit = usize::try_from(token)
-        .ok()
-        .and_then(|token| logits.get(token))
-        .copied();
+fn log_probability(logits: &[f32], token: Token) -> f32 {
+    let logit = usize::try_from(token).ok().and_then(|token| logits.get(token));
+    log_share(logit.copied(), logits.iter().copied())
+}
+
+/// The natural logarithm of the share that `logit` has in `all`.
+fn log_share(logit: Option<f32>, all: impl Iterator<Item = f32> + Clone) -> f32 {
+    let all = all.filter(|logit| !logit.is_nan());
+    let highest = all.clone().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = all.map(|logit| f64::from(logit - highest).exp()).sum();
     let logit = logit.unwrap_or(f32::NEG_INFINITY);
     // In single precision the sum would round a probability of 1 to a little more.
     (f64::from(logit - highest) - sum.ln()).min(0.0) as f32
@@ -401,6 +408,24 @@ mod tests {
                 "{settings:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_written_again_does_not_count_against_a_token() {
+        let words = ["return", "retry", "raise", "x"];
+        let lexicon = Arc::new(Lexicon::new((0..).zip(words.map(str::as_bytes))));
+        // 0.1, 0.1, 0.2 and 0.6.
+        let logits = [1.0_f32.ln(), 1.0_f32.ln(), 2.0_f32.ln(), 6.0_f32.ln()];
+        let mut sampler = Sampler::new(Sampling::default(), None);
+        let share = |sampler: &Sampler, token| sampler.log_probability(&logits, token).exp();
+        assert!((share(&sampler, 0) - 0.1).abs() < 1e-6);
+        for (rest, expected) in [("r", 0.25), ("re", 0.5), ("retu", 1.0)] {
+            sampler.heal(Arc::clone(&lexicon), rest.as_bytes().to_vec());
+            assert!((share(&sampler, 0) - expected).abs() < 1e-6, "{rest}");
+        }
+        // Once it is written all are possible again.
+        sampler.accept(0, b"return");
+        assert!((share(&sampler, 3) - 0.6).abs() < 1e-6);
     }
 
     proptest! {
