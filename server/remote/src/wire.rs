@@ -74,6 +74,9 @@ pub struct EndedRequest {
     pub ended_microseconds: u64,
     /// Length of the generated text.
     pub text_bytes: u64,
+    /// The generated text, from a process that was told to keep it, as a measurement does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// What it cost.
     pub usage: Usage,
 }

@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::{self, Api};
+use super::metrics::Metrics;
 use super::slot::Slot;
 use super::socket::OwnListener;
 
@@ -40,6 +41,8 @@ pub struct EngineProcess {
     pub socket: PathBuf,
     /// Time without a request after which the process ends; none: never.
     pub idle: Option<Duration>,
+    /// Whether the texts of the last requests are remembered, for measurements.
+    pub keeps_texts: bool,
 }
 
 /// Loads the engine; the error is for a person.
@@ -100,7 +103,8 @@ impl EngineProcess {
             let since = host.now().duration_since(std::time::SystemTime::UNIX_EPOCH);
             since.unwrap_or_default()
         };
-        Arc::new(Api::new(Slot::loading(), std::process::id(), now))
+        let metrics = Metrics::new(self.keeps_texts);
+        Arc::new(Api::new(Slot::loading(), metrics, std::process::id(), now))
     }
 
     /// Takes the lock that only one process has; nothing if another one has it and answers.

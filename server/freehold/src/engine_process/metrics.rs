@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ const ENDED_KEPT: usize = 1024;
 /// What the engine has done so far.
 #[derive(Default)]
 pub struct Metrics {
+    keeps_texts: bool,
     counts: Mutex<Counts>,
 }
 
@@ -22,7 +22,15 @@ pub struct Metrics {
 pub struct OpenRequest {
     lane: Lane,
     begun: Duration,
-    text_bytes: AtomicU64,
+    said: Mutex<Said>,
+}
+
+/// What came of a request so far.
+#[derive(Default)]
+struct Said {
+    bytes: u64,
+    /// If it is kept.
+    text: Option<String>,
 }
 
 #[derive(Default)]
@@ -40,13 +48,24 @@ struct Counts {
 }
 
 impl Metrics {
+    /// Nothing so far; `keeps_texts` says whether of ended requests the text is remembered, too.
+    pub fn new(keeps_texts: bool) -> Self {
+        Self {
+            keeps_texts,
+            counts: Mutex::default(),
+        }
+    }
+
     /// A request in `lane` was taken on, at the time `now` since 1970.
     pub fn begin(&self, lane: Lane, now: Duration) -> OpenRequest {
         self.change(|counts| *counts.open.entry(lane).or_default() += 1);
         OpenRequest {
             lane,
             begun: now,
-            text_bytes: AtomicU64::new(0),
+            said: Mutex::new(Said {
+                bytes: 0,
+                text: self.keeps_texts.then(String::new),
+            }),
         }
     }
 
@@ -55,12 +74,17 @@ impl Metrics {
         let lane = request.lane;
         let (end, usage) = match event {
             Event::Token { text, .. } => {
-                request.text_bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
+                let mut said = request.said.lock().unwrap_or_else(PoisonError::into_inner);
+                said.bytes += text.len() as u64;
+                if let Some(kept) = &mut said.text {
+                    kept.push_str(text);
+                }
                 return;
             }
             Event::Done { reason, usage } => (end_name(reason), *usage),
             Event::Failed(_) => ("failed", Usage::default()),
         };
+        let said = request.said.lock().unwrap_or_else(PoisonError::into_inner);
         self.change(|counts| {
             *counts.open.entry(lane).or_default() -= 1;
             *counts.ends.entry((lane, end)).or_default() += 1;
@@ -80,13 +104,14 @@ impl Metrics {
                 end: end.to_owned(),
                 begun_microseconds: microseconds(request.begun),
                 ended_microseconds: microseconds(now),
-                text_bytes: request.text_bytes.load(Ordering::Relaxed),
+                text_bytes: said.bytes,
+                text: said.text.clone(),
                 usage,
             });
         });
     }
 
-    /// The requests that ended last, oldest first. Nothing of what they said is kept.
+    /// The requests that ended last, oldest first.
     pub fn ended(&self) -> Vec<EndedRequest> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.ended.iter().cloned().collect()
@@ -196,5 +221,32 @@ fn end_name(reason: &StopReason) -> &'static str {
         StopReason::StopText(_) => "stop_text",
         StopReason::Length => "length",
         StopReason::Cancelled => "cancelled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_remembered_only_where_that_is_wanted() {
+        for (keeps_texts, expected) in [(false, None), (true, Some("a + b"))] {
+            let metrics = Metrics::new(keeps_texts);
+            let request = metrics.begin(Lane::Typing, Duration::ZERO);
+            for text in ["a", " + b"] {
+                let token = Event::Token {
+                    text: text.to_owned(),
+                    log_probability: None,
+                };
+                metrics.record(&request, &token, Duration::ZERO);
+            }
+            let done = Event::Done {
+                reason: StopReason::EndOfText,
+                usage: Usage::default(),
+            };
+            metrics.record(&request, &done, Duration::ZERO);
+            let ended = metrics.ended();
+            assert_eq!((ended[0].text_bytes, ended[0].text.as_deref()), (5, expected));
+        }
     }
 }

@@ -34,6 +34,10 @@ pub use socket::OwnListener;
 /// Time without a request after which the process ends, in seconds; goes before the settings.
 const IDLE_VARIABLE: &str = "FREEHOLD_IDLE_SECONDS";
 
+/// If it is set, the process tells what it has generated for the last requests, too (`GET /freehold/requests`). It is for
+/// measurements, which have a process of their own.
+pub const TEXTS_VARIABLE: &str = "FREEHOLD_REQUEST_TEXTS";
+
 /// How long a process that is asked to end may take to answer.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 /// What is logged, in the notation of `tracing`; `info` if it is not set.
@@ -72,6 +76,7 @@ pub fn run(arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
         socket: paths.engine_socket(),
         run: paths.run.clone(),
         idle: (!idle.is_zero()).then_some(idle),
+        keeps_texts: host.variable_os(TEXTS_VARIABLE).is_some(),
     };
     process.run(Box::new(move || {
         let loaded = load_engine(host.as_ref(), &paths, &settings, script.as_deref());

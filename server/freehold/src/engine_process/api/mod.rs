@@ -51,11 +51,16 @@ pub struct Api {
 
 impl Api {
     /// An API to the engine in `slot`, held by the process `process_id`.
-    pub fn new(slot: Slot, process_id: u32, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+    pub fn new(
+        slot: Slot,
+        metrics: Metrics,
+        process_id: u32,
+        now: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
         Self {
             slot,
             activity: Activity::new(),
-            metrics: Metrics::default(),
+            metrics,
             shutdown: Notify::new(),
             process_id,
             now: Box::new(now),

@@ -75,7 +75,8 @@ impl Server {
         let socket = folder.path().join("engine.sock");
         let host = host::RealHost::new();
         let listener = OwnListener::bind(&host, &socket, host::Environment::user_id(&host)).expect("listens");
-        let api = Arc::new(Api::new(slot, 4711, || Duration::from_secs(1_700_000_000)));
+        let now = || Duration::from_secs(1_700_000_000);
+        let api = Arc::new(Api::new(slot, Metrics::default(), 4711, now));
         tokio::spawn(axum::serve(listener, router(Arc::clone(&api))).into_future());
         let client = reqwest::Client::builder()
             .unix_socket(socket)

@@ -139,7 +139,7 @@ async fn ended_requests_are_told_without_what_they_said() {
     assert_eq!(request.begun_microseconds, 1_700_000_000_000_000);
     assert_eq!(request.ended_microseconds, request.begun_microseconds);
     assert!(
-        request.text_bytes > 0 && request.usage.generated_tokens > 0,
+        request.text_bytes > 0 && request.usage.generated_tokens > 0 && request.text.is_none(),
         "{told}"
     );
 }

@@ -16,6 +16,7 @@ use super::process::{self, Program};
 use super::side::{Answer, Served, Side};
 use super::trace::Trace;
 use super::typist::Edit;
+use crate::engine_process::TEXTS_VARIABLE;
 use crate::paths::Paths;
 
 /// After a file is closed, what runs for it is given up within this.
@@ -66,7 +67,7 @@ impl Freehold {
                 .argument(word)
                 .variable("FREEHOLD_HOME", home.path())
         };
-        let engine = command(options.engine_program.clone(), "engine");
+        let engine = command(options.engine_program.clone(), "engine").variable(TEXTS_VARIABLE, "1");
         let (engine, engine_output) = Program::start(&engine, &paths.state.join("engine.log"))?;
         drain(engine_output);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -294,7 +295,11 @@ fn served(request: &EndedRequest, epoch: Duration) -> Served {
         moved_tokens: request.usage.moved_tokens,
         generated_tokens: request.usage.generated_tokens,
         generated_bytes: usize::try_from(request.text_bytes).unwrap_or(usize::MAX),
-        expects: None,
+        // Of a request without text, and of one for a place that the cursor may come to, it says nothing.
+        expects: request
+            .text
+            .clone()
+            .filter(|text| !text.is_empty() && request.lane != Lane::Idle),
     }
 }
 

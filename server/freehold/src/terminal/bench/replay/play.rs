@@ -50,8 +50,6 @@ pub struct Key {
     pub still: bool,
     /// When the editor asked.
     pub asked: Option<Duration>,
-    /// When an answer came to that, with text or without.
-    pub settled: Option<Duration>,
     /// When an answer with text came to that.
     pub answered: Option<Duration>,
     /// When new text came onto the screen for it.
@@ -220,7 +218,6 @@ impl Desk<'_> {
         let Some((_, key)) = self.open.take_if(|(question, _)| *question == answer.question) else {
             return;
         };
-        self.played.keys[key].settled = Some(answer.at);
         let Some((range, text)) = answer.suggestion else {
             return;
         };

@@ -6,11 +6,6 @@ use super::figures::{Figures, ratio};
 use super::play::{Key, Played};
 use super::side::Served;
 
-/// An answer so near to the end of a request is its fruit: whoever has enough of a text ends its request.
-const FRUIT: Duration = Duration::from_millis(50);
-/// Within this time after a key, the question before it is answered with nothing.
-const ANSWERED_BY_KEY: Duration = Duration::from_millis(10);
-
 /// What all traces together say of one side.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
@@ -117,11 +112,10 @@ impl Tally {
                 .filter_map(|key| Some(milliseconds(key.visible?, key.at))),
         );
         self.visible_by_trace.push((played.trace.clone(), visible));
-        let answers: Vec<Duration> = played.keys.iter().filter_map(|key| key.settled).collect();
         let dead = played
             .served
             .iter()
-            .filter_map(|served| dead_since(served, &played.keys, &answers));
+            .filter_map(|served| dead_since(served, &played.keys));
         self.dead.extend(dead);
         let generated: f64 = played
             .served
@@ -187,7 +181,7 @@ impl Tally {
 }
 
 /// How long was computed for `served` after a key had made it vain, in milliseconds; nothing if none had.
-fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64> {
+fn dead_since(served: &Served, keys: &[Key]) -> Option<f64> {
     let during = || {
         keys.iter()
             .filter(|key| key.at > served.begun && key.at < served.ended)
@@ -198,7 +192,7 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
             let vain = during().find(|key| match &key.inserted {
                 Some(text) => {
                     typed += text;
-                    !expected.starts_with(&typed)
+                    !begins(expected, &typed)
                 }
                 None => true,
             });
@@ -207,51 +201,16 @@ fn dead_since(served: &Served, keys: &[Key], answers: &[Duration]) -> Option<f64
         // Nobody waited for what was read ahead and came to its end.
         None if served.ahead && !served.cancelled => return None,
         // Whoever needs something read needs it whatever is typed, until the cursor goes elsewhere.
-        None if served.generated_tokens == 0 && !served.cancelled => during().find(|key| key.moves)?.at,
-        // Until somebody was answered by it, it was wanted …
-        None if is_fruit(served, keys, answers) => return None,
-        // … and what came to its end after that was worked out ahead, as above.
-        None if !served.cancelled && was_answered(served, keys, answers) => return None,
-        // Whoever gives it up knows why; the key before must have been the reason, unless that key got text while it
-        // ran: a key that makes it vain stops it before. Then it had enough.
-        None if served.cancelled => {
-            let key = during().next_back()?;
-            if key.answered.is_some_and(|answer| answer < served.ended) {
-                return None;
-            }
-            key.at
-        }
-        // It ran to its end, and nobody was answered then: it was vain from the first key on.
-        None => during().next()?.at,
+        None if !served.cancelled => during().find(|key| key.moves)?.at,
+        // Whoever gives it up knows why; the key before must have been the reason.
+        None => during().next_back()?.at,
     };
     Some(milliseconds(served.ended, since))
 }
 
-/// Whether somebody got an answer when `served` ended.
-fn is_fruit(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
-    let near = |answer: &&Duration| answer.abs_diff(served.ended) < FRUIT;
-    answers
-        .iter()
-        .filter(near)
-        .any(|answer| !is_by_key(*answer, keys))
-}
-
-/// Whether somebody got an answer while `served` was under way, before the first key that came meanwhile: the answer
-/// to what it was begun for.
-fn was_answered(served: &Served, keys: &[Key], answers: &[Duration]) -> bool {
-    let mut later = keys.iter().map(|key| key.at).filter(|at| *at > served.begun);
-    let until = later.next().unwrap_or(Duration::MAX).min(served.ended);
-    let during = |answer: &&Duration| (served.begun..until).contains(*answer);
-    answers
-        .iter()
-        .filter(during)
-        .any(|answer| !is_by_key(*answer, keys))
-}
-
-/// Whether an answer is the one that a key gives to the question before it: it says nothing of any request.
-fn is_by_key(answer: Duration, keys: &[Key]) -> bool {
-    let mut keys = keys.iter().map(|key| key.at);
-    keys.any(|key| key <= answer && answer < key + ANSWERED_BY_KEY)
+/// Whether `typed` begins the generated text: as it came, or without the indentation that models repeat.
+fn begins(generated: &str, typed: &str) -> bool {
+    generated.starts_with(typed) || generated.trim_start_matches([' ', '\t']).starts_with(typed)
 }
 
 fn milliseconds(later: Duration, earlier: Duration) -> f64 {
@@ -348,40 +307,27 @@ mod tests {
             generated_tokens: 0,
             ..served(50, 350, 200)
         };
+        let ahead = Served {
+            ahead: true,
+            ..served(50, 350, 0)
+        };
         let cases = [
             (expecting("abcd"), None),
+            (expecting("    abcd"), None),
             (expecting("abx"), Some(50.0)),
+            (expecting("ab"), Some(50.0)),
             (expecting("x"), Some(250.0)),
-            (cancelled.clone(), Some(5.0)),
-            (served(50, 350, 0), Some(250.0)),
-            (served(310, 350, 0), None),
+            (cancelled, Some(5.0)),
             (reading.clone(), None),
+            (ahead, None),
         ];
         for (served, expected) in cases {
-            assert_eq!(dead_since(&served, &keys, &[]), expected, "{served:?}");
+            assert_eq!(dead_since(&served, &keys), expected, "{served:?}");
         }
-        assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(352)]), None);
-        // Somebody had an answer, and the rest came to its end; or a key stopped it.
-        assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(90)]), None);
-        assert_eq!(dead_since(&cancelled, &keys, &[MS(90)]), Some(5.0));
-        // The last key got text long before it had enough for the lines that follow.
-        let stopped = Served {
-            cancelled: true,
-            ..served(50, 450, 0)
-        };
-        let mut with_text = keys.clone();
-        with_text[2].answered = Some(MS(340));
-        assert_eq!(dead_since(&stopped, &with_text, &[MS(340)]), None);
-        // An answer without text says nothing of it.
-        assert_eq!(dead_since(&stopped, &keys, &[MS(340)]), Some(150.0));
-        // An answer behind a key may be to that key's own question.
-        assert_eq!(dead_since(&served(50, 350, 0), &keys, &[MS(150)]), Some(250.0));
-        // Nothing came of it but the answer that a key gives to every question.
-        assert_eq!(dead_since(&served(50, 290, 0), &keys, &[MS(301)]), Some(190.0));
         let left = Key {
             moves: true,
             ..key(320, "")
         };
-        assert_eq!(dead_since(&reading, &[left], &[]), Some(30.0));
+        assert_eq!(dead_since(&reading, &[left]), Some(30.0));
     }
 }
