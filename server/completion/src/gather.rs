@@ -10,16 +10,21 @@ use crate::window::line_within;
 use crate::{Document, Selected, lines};
 use syntax::{Language, language};
 
-/// Tokens before the cursor: as many as llama.cpp's own editor plugins really get to their server, which is
+/// Tokens of text in a prompt unless another number is asked for.
+///
+/// Half of them stand before the cursor: as many as llama.cpp's own editor plugins really get to their server, which is
 /// about seventy-five lines of ordinary code.
-const PREFIX_TOKENS_MAX: u32 = 768;
+pub const PROMPT_TOKENS_MAX: u32 = 1536;
 
-/// Tokens after the cursor. What guides the model are the next lines, and these hold about thirteen.
-const SUFFIX_TOKENS_MAX: u32 = 128;
+/// The part before the cursor, one of so many.
+const PARTS_BEFORE: u32 = 2;
 
-/// Tokens of other files. They stand before all else and change seldom, so they are evaluated once and cached;
-/// on two cores 512 more take a small model some two seconds, which a pause hides.
-const CONTEXT_TOKENS_MAX: u32 = 512;
+/// The part after the cursor, one of so many. What guides the model are the next lines: 128 tokens hold about thirteen.
+const PARTS_AFTER: u32 = 12;
+
+/// The part for other files, one of so many. They stand before all else and change seldom, so they are evaluated once
+/// and cached; on two cores 512 tokens take a small model some five seconds, which a pause hides.
+const PARTS_OF_CONTEXT: u32 = 3;
 
 /// Tokens around the cursor that are read at a new place while nothing is known of how fast they are: what two cores
 /// and a model of half a billion parameters take a second for.
@@ -54,33 +59,38 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            prefix_tokens_max: PREFIX_TOKENS_MAX,
-            suffix_tokens_max: SUFFIX_TOKENS_MAX,
-            context_tokens_max: CONTEXT_TOKENS_MAX,
-            first_tokens_max: FIRST_TOKENS_MAX,
-        }
+        Self::for_prompt(PROMPT_TOKENS_MAX)
     }
 }
 
 impl Budget {
-    /// The usual budget, or less if a context of `context_tokens` does not hold it; zero is for unknown.
+    /// What a prompt with at most `prompt_tokens_max` tokens of text holds of what.
     #[must_use]
-    pub fn for_context(context_tokens: u32) -> Self {
-        let usual = Self::default();
+    pub fn for_prompt(prompt_tokens_max: u32) -> Self {
+        Self {
+            prefix_tokens_max: prompt_tokens_max / PARTS_BEFORE,
+            suffix_tokens_max: prompt_tokens_max / PARTS_AFTER,
+            context_tokens_max: prompt_tokens_max / PARTS_OF_CONTEXT,
+            first_tokens_max: FIRST_TOKENS_MAX,
+        }
+    }
+
+    /// The same, or less if a context of `context_tokens` does not hold it: of other files first. Zero is for unknown.
+    #[must_use]
+    pub fn within(self, context_tokens: u32) -> Self {
         if context_tokens == 0 {
-            return usual;
+            return self;
         }
         let room = context_tokens.saturating_sub(OTHER_TOKENS);
-        let suffix_tokens_max = usual.suffix_tokens_max.min(room / 4);
-        let prefix_tokens_max = usual.prefix_tokens_max.min(room - suffix_tokens_max);
+        let suffix_tokens_max = self.suffix_tokens_max.min(room / 4);
+        let prefix_tokens_max = self.prefix_tokens_max.min(room - suffix_tokens_max);
         Self {
             prefix_tokens_max,
             suffix_tokens_max,
-            context_tokens_max: usual
+            context_tokens_max: self
                 .context_tokens_max
                 .min(room - suffix_tokens_max - prefix_tokens_max),
-            ..usual
+            ..self
         }
     }
 

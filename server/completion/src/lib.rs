@@ -29,7 +29,7 @@ use std::ops::Range;
 pub use decide::{Decision, Silence, decide};
 pub use finish::{Finisher, Progress, Suggestion};
 pub use gate::{Features, Gate, Record, Scores};
-pub use gather::{Budget, Context, gather};
+pub use gather::{Budget, Context, PROMPT_TOKENS_MAX, gather};
 pub use new_line::waits_for_new_line;
 pub use render::{Asking, render, render_with};
 pub use secrets::is_secret_file;

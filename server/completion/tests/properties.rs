@@ -138,7 +138,7 @@ proptest! {
         for selected in [None, Some(&selected)] {
             for trigger in [Trigger::Invoked, Trigger::Automatic] {
                 let decision = decide(&document, offset_bytes, trigger, selected);
-                let context = gather(&document, offset_bytes, selected, &Surroundings::default(), &Budget::for_context(64));
+                let context = gather(&document, offset_bytes, selected, &Surroundings::default(), &Budget::default().within(64));
                 let mut finisher = Finisher::new(&context, Shape::Block);
                 finisher.push("text");
                 finisher.length_reached();

@@ -255,6 +255,7 @@ mod tests {
         settings.endpoint = Some(crate::settings::EndpointSettings {
             url: "https://ada:secret@models.example:8443/v1?key=secret".to_owned(),
             model: None,
+            infill_format: None,
             api_key_variable: None,
         });
         let whom = Whom::of(&settings, None).expect("always");

@@ -71,6 +71,8 @@ pub struct EndpointSettings {
     pub url: String,
     /// Which of its models to ask.
     pub model: Option<String>,
+    /// How that model is asked to fill in: the name of a format of the catalogue.
+    pub infill_format: Option<String>,
     /// Environment variable that holds its key.
     pub api_key_variable: Option<String>,
 }
@@ -142,6 +144,7 @@ struct GivenEngine {
 struct GivenEndpoint {
     url: Option<String>,
     model: Option<String>,
+    infill_format: Option<String>,
     api_key_variable: Option<String>,
 }
 
@@ -172,6 +175,7 @@ impl Given {
             endpoint: endpoint.url.map(|url| EndpointSettings {
                 url,
                 model: endpoint.model,
+                infill_format: endpoint.infill_format,
                 api_key_variable: endpoint.api_key_variable,
             }),
             completion: CompletionSettings {

@@ -71,7 +71,11 @@ fn open_ai(environment: &dyn Environment, settings: &EndpointSettings) -> anyhow
         })?),
     };
     let model = settings.model.clone().unwrap_or_default();
-    let fim = known(&Catalogue::builtin(), &model);
+    let catalogue = Catalogue::builtin();
+    let fim = match &settings.infill_format {
+        None => known(&catalogue, &model),
+        Some(format) => Some(named(&catalogue, format)?),
+    };
     // What the server gives a context is its own affair; a card knows only the most that it can be.
     Ok(OpenAiEndpoint {
         url: settings.url.clone(),
@@ -79,6 +83,17 @@ fn open_ai(environment: &dyn Environment, settings: &EndpointSettings) -> anyhow
         api_key,
         fim,
         context_tokens: 0,
+    })
+}
+
+/// The format called `name`.
+fn named(catalogue: &Catalogue, name: &str) -> anyhow::Result<FimFormat> {
+    catalogue.fim.get(name).cloned().with_context(|| {
+        let names: Vec<&str> = catalogue.fim.keys().map(String::as_str).collect();
+        format!(
+            "`endpoint.infill_format` is `{name}`, which is no format; there are {}",
+            names.join(", ")
+        )
     })
 }
 
@@ -122,11 +137,34 @@ mod tests {
     }
 
     #[test]
+    fn a_model_under_a_name_of_its_own_is_asked_as_the_settings_say() {
+        let host = MemoryHost::new();
+        let mut settings = EndpointSettings {
+            url: "http://127.0.0.1:8080/v1".to_owned(),
+            model: Some("coder".to_owned()),
+            infill_format: None,
+            api_key_variable: None,
+        };
+        let fim = |settings: &EndpointSettings| open_ai(&host, settings).map(|endpoint| endpoint.fim);
+        assert_eq!(fim(&settings).expect("an endpoint"), None);
+        settings.infill_format = Some("qwen".to_owned());
+        let qwen = Catalogue::builtin().fim["qwen"].clone();
+        assert_eq!(fim(&settings).expect("an endpoint"), Some(qwen));
+        settings.infill_format = Some("quen".to_owned());
+        let error = fim(&settings).expect_err("no such format").to_string();
+        assert!(
+            error.contains("`quen`") && error.contains("starcoder2"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_key_that_is_named_must_be_there() {
         let host = MemoryHost::new();
         let mut settings = EndpointSettings {
             url: "http://127.0.0.1:8080/v1".to_owned(),
             model: None,
+            infill_format: None,
             api_key_variable: None,
         };
         assert_eq!(open_ai(&host, &settings).expect("no key needed").api_key, None);

@@ -35,16 +35,25 @@ pub fn is_excluded(files: &dyn Files, uri: &str, folders: &[Folder], patterns: &
     let root = roots
         .filter(|root| path.starts_with(root))
         .min_by_key(|root| root.components().count());
-    let own_root = root.clone().unwrap_or_default();
-    if matches(&own_root, &path, patterns.iter().map(String::as_str)) == Some(true) {
-        return true;
+    if folders::scheme(uri) == "file"
+        && let Some(root) = &root
+    {
+        return is_file_excluded(files, &path, root, patterns);
     }
-    let Some(root) = root.filter(|_| folders::scheme(uri) == "file") else {
-        return false;
-    };
-    IGNORE_FILES
-        .iter()
-        .any(|name| is_ignored(files, &root, &path, name))
+    is_named(&path, &root.unwrap_or_default(), patterns)
+}
+
+/// The same for the file `path` in the folder `root`, whether or not an editor has it open.
+#[must_use]
+pub fn is_file_excluded(files: &dyn Files, path: &Path, root: &Path, patterns: &[String]) -> bool {
+    is_named(path, root, patterns)
+        || IGNORE_FILES
+            .iter()
+            .any(|name| is_ignored(files, root, path, name))
+}
+
+fn is_named(path: &Path, root: &Path, patterns: &[String]) -> bool {
+    matches(root, path, patterns.iter().map(String::as_str)) == Some(true)
 }
 
 /// Whether the ignore files called `name`, from `root` down to `path`, name it or a folder that it lies in.

@@ -16,7 +16,7 @@ mod around;
 mod backend;
 mod effects;
 mod event;
-mod excluded;
+pub mod excluded;
 mod feedback;
 mod folders;
 mod frames;

@@ -91,7 +91,7 @@ impl Found {
             Outcome::Silent => return false,
             Outcome::CannotInfill => {
                 let message = format!(
-                    "`{}` was not taught to fill in code; choose another model",
+                    "`{}` was not taught to fill in code, or it is not known how; choose another model, or for one elsewhere set `endpoint.infill_format`",
                     self.model
                 );
                 Some((Stage::NoModel, message))

@@ -305,14 +305,9 @@ pub fn prepare(job: &Job) -> Result<Prepared, Outcome> {
 /// new place, where that is known.
 #[must_use]
 pub fn budget(context_tokens: u32, prompt_tokens_max: u32, first_tokens_max: Option<u32>) -> Budget {
-    let fitting = Budget::for_context(context_tokens);
-    let suffix_tokens_max = fitting.suffix_tokens_max.min(prompt_tokens_max / 4);
+    let budget = Budget::for_prompt(prompt_tokens_max).within(context_tokens);
     Budget {
-        prefix_tokens_max: fitting
-            .prefix_tokens_max
-            .min(prompt_tokens_max - suffix_tokens_max),
-        suffix_tokens_max,
-        first_tokens_max: first_tokens_max.unwrap_or(fitting.first_tokens_max),
-        ..fitting
+        first_tokens_max: first_tokens_max.unwrap_or(budget.first_tokens_max),
+        ..budget
     }
 }

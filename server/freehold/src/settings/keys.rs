@@ -6,7 +6,7 @@ pub(super) const CONTEXT_TOKENS: u32 = 8192;
 pub(super) const IDLE_MINUTES: u32 = 15;
 pub(super) const KEEP_PROMPTS: bool = true;
 pub(super) const AUTOMATIC: bool = true;
-pub(super) const PROMPT_TOKENS_MAX: u32 = 1536;
+pub(super) const PROMPT_TOKENS_MAX: u32 = completion::PROMPT_TOKENS_MAX;
 pub(super) const SUGGESTION_TOKENS_MAX: u32 = 128;
 pub(super) const ALTERNATIVES: u32 = 3;
 pub(super) const PREFETCH: bool = true;
@@ -102,7 +102,12 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "endpoint.model",
         shape: Shape::Text,
-        description: "Which model to ask that server for.",
+        description: "Which model to ask that server for. How it is asked to fill in code is known if its name holds that of a model of `freehold models list`, as `Qwen/Qwen2.5-Coder-7B` does.",
+    },
+    Key {
+        name: "endpoint.infill_format",
+        shape: Shape::Text,
+        description: "How the model of that server is asked to fill in code, where its name does not tell: `qwen`, `starcoder2`, `deepseek`, `codestral`, `codegemma`, `granite4`, `seed_coder` or `mellum`, by the family that it is of. Without the one or the other there are no suggestions.",
     },
     Key {
         name: "endpoint.api_key_variable",
@@ -121,16 +126,16 @@ pub const KEYS: &[Key] = &[
             max: 131_072,
             default: Some(PROMPT_TOKENS_MAX),
         },
-        description: "How many tokens of text the model is shown for a suggestion. More shows it more code and takes longer.",
+        description: "How many tokens of text the model is shown for a suggestion: half of them before the cursor, a twelfth after it, a third from other open files. At a new place it begins with fewer, and reads the rest while you do not type. More needs a larger `engine.context_tokens` in the end, and a machine that reads it in time.",
     },
     Key {
         name: "completion.suggestion_tokens_max",
         shape: Shape::Number {
             min: 1,
-            max: 4096,
+            max: SUGGESTION_TOKENS_MAX,
             default: Some(SUGGESTION_TOKENS_MAX),
         },
-        description: "How many tokens a suggestion has at most.",
+        description: "How many tokens a suggestion has at most in the editor; one that ends with its line never has more than 64.",
     },
     Key {
         name: "completion.alternatives",
@@ -149,7 +154,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "completion.exclude",
         shape: Shape::List { allowed: &[] },
-        description: "Files that get no suggestions and that the model is never shown, as patterns in the manner of `.gitignore`, such as `*.sql` or `secret/`. What a workspace's own `.gitignore` and `.freeholdignore` name is kept from it in any case.",
+        description: "Files that get no suggestions and that the model is never shown, as patterns in the manner of `.gitignore`, such as `*.sql` or `secret/`. What a workspace's own `.gitignore` and `.freeholdignore` name is kept from it in any case, and so are files that hold secrets by their name, such as `.env` and `*.pem`.",
     },
     Key {
         name: "completion.scopes_off",
@@ -168,7 +173,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Flag {
             default: AUDIT_COMPLETIONS,
         },
-        description: "Whether each request of the editor and of `freehold complete` to the engine on this machine is put on record: when, which model, how long the prompt was and its SHA-256, never its text. Some 400 bytes each, written together every two seconds; the latest 8 MiB are kept. Requests to an endpoint are on record in any case. `freehold audit requests` shows them.",
+        description: "Whether each request of the editor and of `freehold complete` to the engine on this machine is put on record: when, which model, how long the prompt was and its SHA-256, never its text. Some 400 bytes each, written together every two seconds; the latest 8 MiB are kept. Those to an endpoint are on record in any case; those of `freehold doctor`, `eval`, `bench` and through `freehold serve` never. `freehold audit requests` shows them.",
     },
     Key {
         name: "review.command_seconds_max",

@@ -28,6 +28,7 @@ Freehold reads your settings from `config.toml` in `$XDG_CONFIG_HOME/freehold/`,
 variable is not set; on Windows from `%APPDATA%\\freehold\\`.
 If `FREEHOLD_HOME` is set, they are in `$FREEHOLD_HOME/config.toml`.
 Nothing in a repository can change them.
+A change counts from the next start of the language server on (*Freehold: Restart Server* in VS Code), one of `engine.*` from that of the engine process (the command `freehold.restartEngine`, or `freehold models use NAME`).
 A key that Freehold does not know gives a warning; a value that a key cannot have is an error.
 This page is made from the same table that checks the file (`server/freehold/src/settings/keys.rs`).
 ";

@@ -52,6 +52,7 @@ fn what_is_set_replaces_the_default() {
                         EndpointSettings {
                             url: "http://127.0.0.1:1/v1",
                             model: None,
+                            infill_format: None,
                             api_key_variable: None,
                         },
                     ),
@@ -233,6 +234,7 @@ fn the_table_names_every_setting_and_no_other() {
         endpoint: GivenEndpoint {
             url: Some("u".to_owned()),
             model: Some("m".to_owned()),
+            infill_format: Some("f".to_owned()),
             api_key_variable: Some("v".to_owned()),
         },
         completion: GivenCompletion {

@@ -23,7 +23,7 @@ pub(super) struct Prepared {
     pub description: Description,
 }
 
-/// Prepares to ask `engine` at a place of `document`, with `surroundings` open beside it.
+/// Prepares to ask `engine` at a place of `document`, with `surroundings` open beside it, within `budget`.
 ///
 /// # Errors
 /// When its model cannot fill in the middle.
@@ -33,15 +33,16 @@ pub(super) fn prepare(
     offset_bytes: usize,
     shape: Shape,
     surroundings: &Surroundings,
+    budget: Budget,
 ) -> anyhow::Result<Prepared> {
     let description = engine.description();
     let format = description.fim.as_ref().with_context(|| {
         format!(
-            "model `{}` was not trained to fill in the middle; `freehold models list` shows those for code",
+            "model `{}` was not trained to fill in the middle, or it is not known how; `freehold models list` shows those for code, and `endpoint.infill_format` says how a model elsewhere is asked",
             description.model
         )
     })?;
-    let budget = Budget::for_context(description.context_tokens);
+    let budget = budget.within(description.context_tokens);
     let context = gather(document, offset_bytes, None, surroundings, &budget);
     Ok(Prepared {
         request: render(&context, shape, format),

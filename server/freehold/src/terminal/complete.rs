@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use completion::{Decision, Document, Progress, Shape, Suggestion, Surroundings, Trigger, decide};
+use completion::{Budget, Decision, Document, Progress, Shape, Suggestion, Surroundings, Trigger, decide};
 use engine::{Engine, Usage};
 use host::{Clock, Host, RealHost};
 
@@ -22,6 +22,7 @@ use crate::lsp::prompt_view;
 use crate::models::Store;
 use crate::paths::Paths;
 use crate::request_record::{Recorded, Recorder, Whom};
+use crate::settings::Settings;
 use crate::{engine_process, settings};
 use report::{Times, report};
 use source::Source;
@@ -37,10 +38,12 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
     let document = source.document();
     let started = host.monotonic();
     let mut times = Times::default();
-    let outcome = match decide(&document, source.offset_bytes, Trigger::Invoked, None) {
-        Decision::Silent(silence) => Outcome::silent(silence.reason()),
-        Decision::Offer(shape) => {
-            let paths = Paths::find(host.as_ref())?;
+    let paths = Paths::find(host.as_ref())?;
+    let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
+    let budget = Budget::for_prompt(settings.completion.prompt_tokens_max);
+    let outcome = match shape(host.as_ref(), &source, &settings.completion.exclude) {
+        Err(silence) => Outcome::silent(silence),
+        Ok(shape) => {
             require_model(host.as_ref(), &paths, arguments.model.as_deref())?;
             let mut line = ProgressLine::default();
             let wanted = Wanted {
@@ -53,12 +56,14 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
             times.attach = attached.attach_time;
             times.load = attached.load_time;
             if arguments.show_prompt {
-                return show_prompt(&attached.engine, &document, source.offset_bytes, shape);
+                return show_prompt(&attached.engine, &document, source.offset_bytes, shape, budget);
             }
             let asking = Asking {
                 host: &host,
                 paths: &paths,
                 model: arguments.model.as_deref(),
+                settings: &settings,
+                budget,
             };
             asking.suggest(&attached, &document, source.offset_bytes, shape)?
         }
@@ -82,11 +87,24 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is to be suggested at the place, or why nothing is.
+fn shape(host: &dyn Host, source: &Source, excluded: &[String]) -> Result<Shape, &'static str> {
+    if source.is_excluded(host, excluded) {
+        return Err("`.gitignore`, `.freeholdignore` or `completion.exclude` keeps this file from the model");
+    }
+    match decide(&source.document(), source.offset_bytes, Trigger::Invoked, None) {
+        Decision::Silent(silence) => Err(silence.reason()),
+        Decision::Offer(shape) => Ok(shape),
+    }
+}
+
 /// What is known of who asks whom.
 struct Asking<'a> {
     host: &'a Arc<dyn Host>,
     paths: &'a Paths,
     model: Option<&'a str>,
+    settings: &'a Settings,
+    budget: Budget,
 }
 
 impl Asking<'_> {
@@ -100,19 +118,19 @@ impl Asking<'_> {
     ) -> anyhow::Result<Outcome> {
         let engine = attached.engine.clone();
         let host: &dyn Host = self.host.as_ref();
-        let settings = settings::load(host, &self.paths.settings_file)?.settings;
+        let settings = self.settings;
         let store = Store::new(host, self.paths);
         let installed = match self.model {
             Some(name) => store.require(name).ok(),
             None if settings.endpoint.is_some() => None,
-            None => store.chosen(&settings).ok(),
+            None => store.chosen(settings).ok(),
         };
-        let Some(whom) = Whom::of(&settings, installed.map(|installed| installed.record.sha256)) else {
-            return suggest(&engine, host, document, offset_bytes, shape);
+        let Some(whom) = Whom::of(settings, installed.map(|installed| installed.record.sha256)) else {
+            return suggest(&engine, host, document, offset_bytes, shape, self.budget);
         };
         let recorder = Arc::new(Recorder::new(Arc::clone(self.host), self.paths.clone()));
         let recorded = Recorded::new(engine, whom, Arc::clone(&recorder), attached.runtime());
-        let outcome = suggest(&recorded, host, document, offset_bytes, shape);
+        let outcome = suggest(&recorded, host, document, offset_bytes, shape, self.budget);
         recorder.write();
         outcome
     }
@@ -124,8 +142,16 @@ fn show_prompt(
     document: &Document,
     offset_bytes: usize,
     shape: Shape,
+    budget: Budget,
 ) -> anyhow::Result<ExitCode> {
-    let prepared = prepare(engine, document, offset_bytes, shape, &Surroundings::default())?;
+    let prepared = prepare(
+        engine,
+        document,
+        offset_bytes,
+        shape,
+        &Surroundings::default(),
+        budget,
+    )?;
     print(&prompt_view::write(&prepared.context, &prepared.request))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -181,13 +207,21 @@ fn suggest(
     document: &Document,
     offset_bytes: usize,
     shape: Shape,
+    budget: Budget,
 ) -> anyhow::Result<Outcome> {
     let Prepared {
         request,
         mut finisher,
         description,
         ..
-    } = prepare(engine, document, offset_bytes, shape, &Surroundings::default())?;
+    } = prepare(
+        engine,
+        document,
+        offset_bytes,
+        shape,
+        &Surroundings::default(),
+        budget,
+    )?;
     let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| Progress::Continue)?;
     let suggestion = finisher.finish();
     let silent = suggestion
@@ -218,6 +252,9 @@ mod tests {
         for (file, text) in [
             ("/sums/.git/HEAD", "x"),
             ("/sums/src/add.py", "def add(a, b):\n    \n\nprint(add(1, 2))\n"),
+            ("/sums/.gitignore", "local.py\n"),
+            ("/sums/src/local.py", "place = \n"),
+            ("/sums/all.sql", "select \n"),
         ] {
             let file = Path::new(file);
             host.create_folder(file.parent().expect("a folder"))
@@ -243,11 +280,20 @@ mod tests {
         let host = world();
         let place = Place::parse(place)?;
         let source = Source::read(&host, &place)?;
-        let document = source.document();
-        let Decision::Offer(shape) = decide(&document, source.offset_bytes, Trigger::Invoked, None) else {
-            anyhow::bail!("silent")
+        let outcome = match shape(&host, &source, &["*.sql".to_owned()]) {
+            Err(silence) => Outcome::silent(silence),
+            Ok(shape) => {
+                let document = source.document();
+                suggest(
+                    engine,
+                    &host,
+                    &document,
+                    source.offset_bytes,
+                    shape,
+                    Budget::default(),
+                )?
+            }
         };
-        let outcome = suggest(engine, &host, &document, source.offset_bytes, shape)?;
         assert_eq!(engine.complaints(), Vec::<String>::new());
         let report = report(&source, &place, &outcome, &Times::default());
         Ok(serde_json::to_string_pretty(&report)?
@@ -349,6 +395,16 @@ mod tests {
               4 │ print(add(1, 2))
         "#]],
         );
+    }
+
+    #[test]
+    fn what_is_kept_from_the_model_is_not_asked_for() {
+        for place in ["/sums/src/local.py:1:9", "/sums/all.sql:1:8"] {
+            let engine = scripted(&["never"]);
+            let shown = run_at(place, &engine).expect("no failure");
+            assert!(shown.contains("keeps this file from the model"), "{shown}");
+            assert_eq!(engine.requests(), Vec::new(), "{place}");
+        }
     }
 
     #[test]

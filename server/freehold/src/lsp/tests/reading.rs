@@ -76,7 +76,7 @@ async fn a_place_that_the_model_has_not_read_is_read_before_it_is_asked_about() 
 #[tokio::test(start_paused = true)]
 async fn a_window_of_the_users_own_size_stays_while_lines_are_typed() {
     let small = CompletionSettings {
-        prompt_tokens_max: 256,
+        prompt_tokens_max: 384,
         ..plain()
     };
     let line = "    let some_name = other_name.method(argument, 12) + third;\n";

@@ -121,7 +121,8 @@ async fn a_model_that_cannot_fill_in_is_named() {
         .unwrap_or_default();
     assert_eq!(
         message,
-        "`scripted` was not taught to fill in code; choose another model"
+        "`scripted` was not taught to fill in code, or it is not known how; choose another model, or for one elsewhere set \
+         `endpoint.infill_format`"
     );
     desk.leave().await;
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use completion::{Decision, Document, Features, Neighbour, Progress, Surroundings, Trigger, decide};
+use completion::{Budget, Decision, Document, Features, Neighbour, Progress, Surroundings, Trigger, decide};
 use engine::{Engine, Reuse, Usage};
 use host::Clock;
 use ropey::Rope;
@@ -121,7 +121,14 @@ fn ask(
     let Decision::Offer(shape) = decide(&document, case.offset_bytes, Trigger::Invoked, None) else {
         return Ok(Answer::default());
     };
-    let mut prepared = prepare(engine, &document, case.offset_bytes, shape, surroundings)?;
+    let mut prepared = prepare(
+        engine,
+        &document,
+        case.offset_bytes,
+        shape,
+        surroundings,
+        Budget::default(),
+    )?;
     prepared.request.reuse = reuse;
     if let Some(tokens_max) = tokens_max {
         prepared.request.tokens_max = tokens_max;

@@ -215,7 +215,7 @@ fn what_is_wrong_with_the_engine() {
             }
         },
         expect![[r#"
-            warning  speed  reads 40 and writes 5 tokens per second: suggestions will take seconds
+            warning  speed  reads 40 and writes 5 tokens per second: a suggestion at a new place will take seconds
                             → choose a smaller model, or close what else keeps the machine busy
         "#]],
     );
