@@ -295,11 +295,7 @@ fn served(request: &EndedRequest, epoch: Duration) -> Served {
         moved_tokens: request.usage.moved_tokens,
         generated_tokens: request.usage.generated_tokens,
         generated_bytes: usize::try_from(request.text_bytes).unwrap_or(usize::MAX),
-        // Of a request without text, and of one for a place that the cursor may come to, it says nothing.
-        expects: request
-            .text
-            .clone()
-            .filter(|text| !text.is_empty() && request.lane != Lane::Idle),
+        expects: request.text.clone().filter(|text| !text.is_empty()),
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Key {
     pub moves: bool,
     /// A suggestion agreed with it and stayed on the screen.
     pub still: bool,
+    /// It took a suggestion, or a part of it.
+    pub takes: bool,
     /// When the editor asked.
     pub asked: Option<Duration>,
     /// When an answer with text came to that.
@@ -179,6 +181,9 @@ impl Desk<'_> {
             Part::Word => 2,
         }] += 1;
         self.change(&before, &edit)?;
+        if let Some(key) = self.played.keys.last_mut() {
+            key.takes = true;
+        }
         self.screen.read_on(self.clock.monotonic() + user::READING_ON);
         Ok(())
     }

@@ -182,9 +182,11 @@ impl Tally {
 
 /// How long was computed for `served` after a key had made it vain, in milliseconds; nothing if none had.
 fn dead_since(served: &Served, keys: &[Key]) -> Option<f64> {
+    // What is worked out for the place behind a suggestion is not made vain by keys that go along with that.
+    let goes_along = |key: &Key| served.ahead && (key.still || key.takes);
     let during = || {
         keys.iter()
-            .filter(|key| key.at > served.begun && key.at < served.ended)
+            .filter(|key| key.at > served.begun && key.at < served.ended && !goes_along(key))
     };
     let since = match &served.expects {
         Some(expected) => {
@@ -319,10 +321,22 @@ mod tests {
             (expecting("x"), Some(250.0)),
             (cancelled, Some(5.0)),
             (reading.clone(), None),
-            (ahead, None),
+            (ahead.clone(), None),
         ];
         for (served, expected) in cases {
             assert_eq!(dead_since(&served, &keys), expected, "{served:?}");
+        }
+        let behind = Served {
+            expects: Some("b".to_owned()),
+            ..ahead
+        };
+        let taken = Key {
+            takes: true,
+            ..key(100, "a")
+        };
+        for (last, expected) in [("b", None), ("c", Some(150.0))] {
+            let keys = [taken.clone(), key(200, last)];
+            assert_eq!(dead_since(&behind, &keys), expected, "{last}");
         }
         let left = Key {
             moves: true,
