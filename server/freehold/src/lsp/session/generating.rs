@@ -90,7 +90,7 @@ impl Session {
                 generation.uri == uri
                     && generation.rank == rank
                     && generation.around == around
-                    && generation.purpose != Purpose::Warm
+                    && matches!(generation.purpose, Purpose::Ask | Purpose::Prefetch)
             });
             let generation = match same.map(|(id, _)| *id) {
                 Some(generation) => Some(generation),

@@ -67,30 +67,42 @@ impl Session {
             Purpose::Ask | Purpose::Prefetch => {
                 generation.uri != uri || !cursors.iter().any(|around| generation.agrees(around))
             }
-            Purpose::Read => generation.uri != uri,
+            // What is written elsewhere need not be the user's, who may still wait there.
+            Purpose::Read => generation.uri != uri && generation.questions.is_empty(),
             Purpose::Warm => true,
         });
     }
 
-    /// Stops the generations that `which` picks. None of them may have a question waiting for it, unless
-    /// that is ended by other means.
+    /// Stops the generations that `which` picks. Who waits for nothing else gets nothing.
     pub(super) fn stop_generations(
         &mut self,
         effects: &mut Vec<Effect>,
         which: impl Fn(&Generation) -> bool,
     ) {
-        self.generations.retain(|id, generation| {
-            let stop = which(generation);
-            if stop {
-                effects.push(Effect::Stop(Task::Generation(*id)));
-            }
-            !stop
-        });
+        let picked = self
+            .generations
+            .iter()
+            .filter(|(_, generation)| which(generation));
+        let picked: Vec<GenerationId> = picked.map(|(id, _)| *id).collect();
+        for id in picked {
+            self.stop_generation(id, effects);
+        }
     }
 
+    /// The same for one of them.
     pub(super) fn stop_generation(&mut self, id: GenerationId, effects: &mut Vec<Effect>) {
-        if self.generations.remove(&id).is_some() {
-            effects.push(Effect::Stop(Task::Generation(id)));
+        let Some(generation) = self.generations.remove(&id) else {
+            return;
+        };
+        effects.push(Effect::Stop(Task::Generation(id)));
+        for question in generation.questions {
+            let Some(open) = self.open.get_mut(&question) else {
+                continue;
+            };
+            open.generations.retain(|other| *other != id);
+            if open.generations.is_empty() {
+                self.end(question, effects);
+            }
         }
     }
 }

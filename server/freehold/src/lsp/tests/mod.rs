@@ -16,3 +16,4 @@ mod suggestions;
 mod switches;
 mod typing;
 mod typist;
+mod waiting;
