@@ -403,7 +403,7 @@ impl Session {
     ) {
         match &command {
             Command::RestartEngine | Command::UseModel(_) => {
-                self.end_all(effects);
+                self.forget_model(now, effects);
                 self.source = Source::Sought;
             }
             Command::ListModels => {}

@@ -15,6 +15,9 @@ use crate::lsp::around::Around;
 use crate::lsp::event::{Configuration, Effect, Job, Timer};
 use crate::lsp::feedback::{After, Judged, Shown};
 use crate::lsp::generation::Purpose;
+use crate::lsp::known::Known;
+use crate::lsp::reading_speed::ReadingSpeed;
+use crate::lsp::seen::Seen;
 use crate::lsp::source::Source;
 
 /// Suggestions that may still have been left by a slip.
@@ -138,6 +141,20 @@ impl Session {
             self.stop_generations(effects, |generation| generation.uri == uri);
         } else {
             self.proceed_waiting(now, effects);
+        }
+    }
+
+    /// Another model may answer from now on: what this one has said and read is forgotten.
+    pub(super) fn forget_model(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        // Ends what runs ahead, too.
+        self.end_all(effects);
+        // What was taken of it is still learnt from.
+        self.replace_shown(now, effects);
+        self.unsure = None;
+        self.reading_speed = ReadingSpeed::default();
+        for open in self.documents.values_mut() {
+            open.known = Known::default();
+            open.seen = Seen::default();
         }
     }
 

@@ -102,3 +102,22 @@ async fn the_prompt_can_be_looked_at() {
     assert!(text.contains("a.rs") && text.contains("<|fim_prefix|>"), "{text}");
     user.leave().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_one_model_said_or_read_is_believed_of_the_next() {
+    let use_model = json!({ "command": "freehold.useModel", "arguments": ["small"] });
+    for command in [use_model, json!({ "command": "freehold.restartEngine" })] {
+        let line = "    let some_name = other_name.method(argument, 12) + third;\n";
+        let notation = line.repeat(400) + "    let total = |\n" + &line.repeat(400);
+        let mut user = Typist::new(&notation, always(&["a + b;"]), plain()).await;
+        assert_eq!(user.ask().await, some("a + b;", 1));
+        let id = user.desk.request("workspace/executeCommand", &command).await;
+        assert_eq!(user.desk.answer(id).await, nothing());
+        assert_eq!(user.ask().await, some("a + b;", 2), "{command}");
+        // The place is read anew, too.
+        let requests = user.desk.engine.requests();
+        let reads: Vec<bool> = requests.iter().map(|request| request.tokens_max == 0).collect();
+        assert_eq!(reads, [true, false, true, false], "{command}");
+        user.leave().await;
+    }
+}
