@@ -24,11 +24,15 @@ pub fn seam(line: &str, rest: &str) -> Option<usize> {
     None
 }
 
-/// `at` moved back over white space that `rest` begins with too.
+/// `at` moved back over as many characters of white space as `rest` begins with: the two may be of different widths.
 fn without_shared_space(line: &str, at: usize, rest: &str) -> usize {
-    let shared = rest.len() - rest.trim_start().len();
-    let space = at - line[..at].trim_end().len();
-    at - shared.min(space)
+    let shared = rest.chars().take_while(|one| one.is_whitespace()).count();
+    let space = line[..at].char_indices().rev();
+    space
+        .take(shared)
+        .take_while(|(_, one)| one.is_whitespace())
+        .last()
+        .map_or(at, |(start, _)| start)
 }
 
 /// Places in `text` where it could join `rest`, those first from which it says most of the same.
@@ -72,6 +76,10 @@ mod tests {
             ("b", "a b", None),
             ("ü)", ")", Some("ü")),
             ("x", "", None),
+            // White space of three bytes against one of one, and the other way round.
+            ("x\u{3000}世界", " 世界", Some("x")),
+            ("x \u{3000})", " )", Some("x ")),
+            ("x )", "\u{3000})", Some("x")),
         ];
         for (line, rest, before) in cases {
             assert_eq!(
@@ -86,5 +94,6 @@ mod tests {
     fn joints_come_in_the_order_of_what_they_share() {
         assert_eq!(joints("f(ab) + f(abc)", "abd"), [2, 10]);
         assert_eq!(joints("x = 1", "abd"), [0; 0]);
+        assert_eq!(joints("x\u{3000}世界", " 世界"), [1]);
     }
 }

@@ -29,9 +29,19 @@ fn text() -> impl Strategy<Value = String> {
         1 => Just("//"), 1 => Just("#"), 1 => Just("/*"), 1 => Just("*/"), 1 => Just("</p>"), 1 => Just("r#\""),
         3 => Just("return total"), 3 => Just("call(x)"), 2 => Just("else:"), 2 => Just("name"), 2 => Just(" "),
         1 => Just(";"), 1 => Just(":"), 1 => Just("end"), 1 => Just("ü"), 1 => Just("🦀"), 1 => Just("\u{fffd}"),
+        1 => Just("世界"), 1 => Just("\t"), 1 => Just("\u{a0}"), 1 => Just("\u{2003}"), 1 => Just("\u{3000}"),
     ];
     prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
 }
+
+/// White space as wide in bytes as it comes, or none.
+fn space() -> impl Strategy<Value = String> {
+    let one = prop::sample::select(vec![" ", "\t", "\u{a0}", "\u{2003}", "\u{3000}"]);
+    prop::collection::vec(one, 0..4).prop_map(|spaces| spaces.concat())
+}
+
+/// What a line can end with after the cursor.
+const ENDINGS: &[&str] = &["世界", ")", "))", "ü)", "name)", "🦀", "call(x);", "é = 世", "}"];
 
 /// A place in `text` that is not inside a character.
 fn place(text: &str, share: f64) -> usize {
@@ -59,6 +69,29 @@ fn finish(document: &Document, offset_bytes: usize, shape: Shape, pieces: &[Stri
         }
     }
     finisher.finish()
+}
+
+/// All that a session can do with a finisher, whatever it makes of it.
+fn finish_in_every_way(document: &Document, offset_bytes: usize, pieces: &[String]) {
+    let budget = Budget::default();
+    let context = gather(document, offset_bytes, None, &Surroundings::default(), &budget);
+    for shape in [Shape::Line, Shape::Span, Shape::Block] {
+        for trigger in [Trigger::Invoked, Trigger::Automatic] {
+            let mut finisher = Finisher::new(&context, shape).asked(trigger);
+            for (index, piece) in pieces.iter().enumerate() {
+                finisher.push_scored(piece, Some(-0.4 * index as f32));
+                let mut length_reached = finisher.clone();
+                length_reached.length_reached();
+                let mut broken_off = finisher.clone();
+                broken_off.broken_off();
+                for so_far in [finisher.clone(), length_reached, broken_off] {
+                    if let Some((suggestion, _)) = so_far.finish_scored(trigger) {
+                        assert!(document.text.get_byte_slice(suggestion.range).is_some());
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn applied(text: &str, suggestion: &Suggestion) -> String {
@@ -125,6 +158,19 @@ proptest! {
             let letters = one.chars().filter(|character| character.is_alphanumeric()).count();
             prop_assert!(!touches || letters < 4 || one != other, "{:?} stands twice in {:?}", one, result);
         }
+    }
+
+    #[test]
+    fn a_line_is_joined_whatever_its_white_space_is_made_of(
+        before in text(), start in text(), ending in prop::sample::select(ENDINGS), after in text(),
+        gap in space(), other_gap in space(), trailing in space(), more in text(),
+        language in prop::sample::select(LANGUAGES),
+    ) {
+        let text = format!("{before}{gap}{ending}\n{after}");
+        let rope = Rope::from_str(&text);
+        let document = Document { text: &rope, path: "a", language, workspace: "w" };
+        let line = format!("{start}{other_gap}{ending}{trailing}");
+        finish_in_every_way(&document, before.len(), &[line, format!("\n{more}")]);
     }
 
     #[test]
