@@ -113,17 +113,17 @@ impl Shown {
     }
 
     /// The text was changed at `now`; `cursors` are the places where the cursor may be now, and
-    /// `inserted` the characters that came.
+    /// `typed` the characters that came there; nothing if all that changed is elsewhere.
     pub fn follow<'a>(
         &mut self,
         mut cursors: impl Iterator<Item = &'a Around>,
-        inserted: usize,
+        typed: Option<usize>,
         now: Duration,
     ) -> After {
         if let Some(fit) = cursors.find_map(|around| self.offer.fit(around)) {
             self.otherwise = None;
             let came = fit.typed_bytes.saturating_sub(self.typed_bytes);
-            if inserted > 1 {
+            if typed.is_some_and(|characters| characters > 1) {
                 self.accepted_bytes += came;
             }
             self.typed_bytes = fit.typed_bytes;
@@ -133,8 +133,15 @@ impl Shown {
                 After::Fits
             };
         }
+        let Some(typed) = typed else {
+            // What stands around it is another text by now, and the user has written nothing instead of it.
+            return match self.otherwise {
+                None => After::Over(self.judge(now)),
+                Some(_) => After::Against,
+            };
+        };
         let (characters, since) = self.otherwise.unwrap_or((0, now));
-        let characters = characters + inserted;
+        let characters = characters + typed;
         self.otherwise = Some((characters, since));
         if characters >= OTHERWISE_CHARACTERS {
             After::Over(self.judge(now))
@@ -259,7 +266,7 @@ mod tests {
             let inserted = text.len().saturating_sub(length);
             length = text.len();
             let place = around(text);
-            if let After::Over(judged) = shown.follow([&place].into_iter(), inserted, MS(*time)) {
+            if let After::Over(judged) = shown.follow([&place].into_iter(), Some(inserted), MS(*time)) {
                 let verdict = judged.map(|judged| (judged.verdict, judged.accepted_bytes));
                 return (index + 1, verdict);
             }

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod asides;
+mod cursors;
 mod foreseeing;
 mod generating;
 mod idle;
@@ -37,6 +38,7 @@ use super::status::{Stage, Status};
 use super::trail::Trail;
 use crate::review::desk::{Client, Documents};
 use ahead::Ahead;
+use cursors::Cursors;
 use idle::Idle;
 use questions::{Open, Step};
 
@@ -99,9 +101,8 @@ struct OpenDocument {
     seen: Seen,
     /// The document as others are shown it.
     neighbour: Neighbour,
-    /// Where the last question was about, in bytes.
-    last_offset: usize,
-    /// How many characters the last change has brought: more than one is no key.
+    cursors: Cursors,
+    /// How many characters the last change has brought at the cursor: more than one is no key.
     last_inserted: usize,
     touched: u64,
     questions: Vec<RequestId>,
@@ -242,7 +243,7 @@ impl Session {
             excluded: None,
             known: Known::default(),
             seen: Seen::default(),
-            last_offset: 0,
+            cursors: Cursors::default(),
             last_inserted: 0,
             touched: self.touches,
             questions: Vec::new(),
@@ -281,9 +282,8 @@ impl Session {
             return;
         };
         open.touched = self.touches;
-        let mut cursors: Vec<usize> = Vec::new();
+        open.cursors.begin();
         let mut cursor = None;
-        let mut inserted = 0;
         let follows = self.reviews.follows(uri);
         for change in changes {
             let before = open.document.text().clone();
@@ -301,6 +301,7 @@ impl Session {
             }
             if ends.is_none() {
                 open.seen = Seen::default();
+                open.cursors.replaced();
             }
             if let Some((start, end)) = ends {
                 let first = before.byte_to_line(start);
@@ -309,9 +310,8 @@ impl Session {
                 self.trail
                     .changed(uri, &before, open.document.text(), first, replaced, lines);
                 open.seen.edited(start..end, change.text.len());
-                cursors = cursors_after(start, &change.text);
+                open.cursors.edited(start..end, &change.text);
                 cursor = foreseeing::cursor_after(changes).map(|cursor| start + cursor);
-                inserted += change.text.chars().count();
             }
         }
         // Some editors send a new version without changes.
@@ -322,15 +322,14 @@ impl Session {
             }
             return;
         }
-        open.last_inserted = inserted;
+        let typed = open.cursors.typed();
+        open.last_inserted = typed.unwrap_or(0);
         open.renew_neighbour();
         let text = open.document.text();
-        let cursors: Vec<Around> = cursors
-            .into_iter()
-            .map(|offset| Around::of(text, offset, None))
-            .collect();
+        let cursors = open.cursors.places().map(|offset| Around::of(text, offset, None));
+        let cursors: Vec<Around> = cursors.collect();
         self.pacing.typed(now);
-        self.follow_shown(uri, &cursors, inserted, now, effects);
+        self.follow_shown(uri, &cursors, typed, now, effects);
         self.stop_disagreeing(uri, &cursors, effects);
         self.leave_ahead(effects, |ahead| !ahead.agrees(uri, &cursors));
         self.idle.key();
@@ -452,22 +451,4 @@ impl OpenDocument {
     fn renew_neighbour(&mut self) {
         self.neighbour = Neighbour::new(&self.path, &self.language, self.document.text().clone());
     }
-}
-
-/// Where the cursor may be after `text` was inserted at `start`, the likeliest place first: at its end, or
-/// before what the editor has closed by itself. A single character is a key, and so is a line break with the
-/// indentation behind it: what an editor closes comes with what opens it.
-fn cursors_after(start: usize, text: &str) -> Vec<usize> {
-    const CURSORS_MAX: usize = 24;
-    let indentation = text.trim_start_matches('\r').strip_prefix('\n');
-    let breaks =
-        indentation.is_some_and(|rest| rest.chars().all(|character| matches!(character, ' ' | '\t')));
-    if breaks || text.chars().count() == 1 {
-        return vec![start + text.len()];
-    }
-    std::iter::once(text.len())
-        .chain(text.char_indices().rev().map(|(at, _)| at))
-        .take(CURSORS_MAX)
-        .map(|at| start + at)
-        .collect()
 }

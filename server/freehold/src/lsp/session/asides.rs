@@ -30,12 +30,13 @@ const NEIGHBOURS_MAX: usize = 16;
 const SNOOZE_MINUTES_MAX: u32 = 7 * 24 * 60;
 
 impl Session {
-    /// Follows what becomes of what is shown in the document `uri`, now that it was changed.
+    /// Follows what becomes of what is shown in the document `uri`, now that it was changed: `typed` characters came at
+    /// the cursor, or nothing did but elsewhere.
     pub(super) fn follow_shown(
         &mut self,
         uri: &str,
         cursors: &[Around],
-        inserted: usize,
+        typed: Option<usize>,
         now: Duration,
         effects: &mut Vec<Effect>,
     ) {
@@ -44,7 +45,7 @@ impl Session {
             if shown.uri != uri {
                 return true;
             }
-            match shown.follow(cursors.iter(), inserted, now) {
+            match shown.follow(cursors.iter(), typed, now) {
                 After::Against => true,
                 // The slip was taken back.
                 After::Fits => false,
@@ -55,7 +56,7 @@ impl Session {
             }
         });
         if let Some(shown) = self.shown.as_mut().filter(|shown| shown.uri == uri)
-            && let After::Over(judged) = shown.follow(cursors.iter(), inserted, now)
+            && let After::Over(judged) = shown.follow(cursors.iter(), typed, now)
         {
             over.push((shown.line(), judged));
             self.shown = None;

@@ -143,8 +143,8 @@ impl Session {
             .last_key()
             .is_none_or(|last_key| due(last_key + FRESHEN_AFTER));
         if rested && let Some(uri) = self.idle.fresh.take() {
-            let offset = self.documents.get(&uri).map_or(0, |open| open.last_offset);
-            self.warm(&uri, offset, now, effects);
+            let offset = self.documents.get(&uri).and_then(|open| open.cursors.last());
+            self.warm(&uri, offset.unwrap_or(0), now, effects);
         }
         if self.idle.warm.as_ref().is_some_and(|(_, at)| due(*at))
             && let Some((uri, _)) = self.idle.warm.take()

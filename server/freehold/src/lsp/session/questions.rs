@@ -68,7 +68,7 @@ impl Session {
             return;
         };
         if let Some(document) = self.documents.get_mut(&uri) {
-            document.last_offset = open.offset;
+            document.cursors.asked(open.offset);
         }
         self.leave_shown_elsewhere(&uri, &open.around, now, effects);
         let found = self.known(&uri, &open.around, now);

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod desk;
+mod elsewhere;
 mod hostile;
 mod order;
 mod reading;
