@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::lines::is_word;
 use crate::scan::is_closer;
-use crate::secrets::{is_secret_file, secrets};
+use crate::secrets::{is_secret_file, reach, secrets};
 use crate::{Document, Selected, Shape, Trigger};
 use syntax::{Language, language};
 
@@ -111,7 +111,7 @@ fn refuse(
     {
         return Err(Silence::NotText);
     }
-    if is_secret_place(document, &line, offset_bytes) {
+    if is_secret_place(document, offset_bytes) {
         return Err(Silence::Secret);
     }
     let rest_end = floor_to_character(document.text, line.end.min(replaced.end + LINE_BYTES_MAX));
@@ -144,16 +144,16 @@ fn refuse(
     Ok(shape)
 }
 
-/// Whether the file holds secrets, or the cursor stands in a line's.
-fn is_secret_place(document: &Document, line: &Range<usize>, offset_bytes: usize) -> bool {
+/// Whether the file holds secrets, or the cursor stands in one.
+fn is_secret_place(document: &Document, offset_bytes: usize) -> bool {
     if is_secret_file(document.path) {
         return true;
     }
-    let at = offset_bytes - line.start;
-    line.len() <= LINE_BYTES_MAX
-        && secrets(&document.text.byte_slice(line.clone()).to_string())
-            .iter()
-            .any(|secret| secret.start < at && at <= secret.end)
+    let around = reach(document.text, &(offset_bytes..offset_bytes));
+    let at = offset_bytes - around.start;
+    secrets(&document.text.byte_slice(around).to_string())
+        .iter()
+        .any(|secret| secret.start < at && at <= secret.end)
 }
 
 /// Whether `rest`, the line after the cursor, would stay as it is whatever came before it.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::decide::{floor_to_character, is_place};
 use crate::scan::{Scanner, opener};
-use crate::secrets::{HIDDEN, is_secret_file, secrets};
+use crate::secrets::{HIDDEN, is_secret_file, reach, secrets};
 use crate::surroundings::{LeftOut, Omission, Origin, Part, Surroundings, related};
 use crate::window::line_within;
 use crate::{Document, Selected, lines};
@@ -269,7 +269,7 @@ pub fn gather(
     let brackets = Brackets::around(document, &replaced, &selected);
     let line = text.byte_to_line(replaced.start);
     let (related, mut left_out) = related(document, line, surroundings, budget.context_bytes_max());
-    let without_secrets = shown_of_document(document, &prefix, &suffix);
+    let without_secrets = shown_of_document(document, &(start..end), &prefix, &suffix);
     if without_secrets.is_some() {
         let why = if is_secret_file(document.path) {
             Omission::SecretFile
@@ -300,13 +300,18 @@ pub fn gather(
     }
 }
 
-/// What the model sees of the text around the cursor, if secrets must be taken out of it.
-fn shown_of_document(document: &Document, prefix: &str, suffix: &str) -> Option<(String, String)> {
+/// What the model sees of the text around the cursor, from `window`, if secrets must be taken out of it.
+fn shown_of_document(
+    document: &Document,
+    window: &Range<usize>,
+    prefix: &str,
+    suffix: &str,
+) -> Option<(String, String)> {
     if is_secret_file(document.path) {
         return Some((String::new(), String::new()));
     }
     let whole = [prefix, suffix].concat();
-    let found = secrets(&whole);
+    let found = secrets_within(document.text, window, &whole);
     if found.is_empty() {
         return None;
     }
@@ -324,6 +329,19 @@ fn shown_of_document(document: &Document, prefix: &str, suffix: &str) -> Option<
         at = range.end;
     }
     Some((before, after))
+}
+
+/// Where secrets stand in `shown`, the text of `window`; also those that are cut by its ends.
+fn secrets_within(text: &ropey::Rope, window: &Range<usize>, shown: &str) -> Vec<Range<usize>> {
+    let wide = reach(text, window);
+    let before = plain_lines(&text.byte_slice(wide.start..window.start).to_string());
+    let after = plain_lines(&text.byte_slice(window.end..wide.end).to_string());
+    let clipped = |at: usize| at.saturating_sub(before.len()).min(shown.len());
+    secrets(&[before.as_str(), shown, after.as_str()].concat())
+        .iter()
+        .map(|secret| clipped(secret.start)..clipped(secret.end))
+        .filter(|secret| !secret.is_empty())
+        .collect()
 }
 
 /// Where the window ends: at the end of a line if there is one within reach.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::decide::{floor_to_character, line_range};
+
 /// What stands in a prompt instead of a secret.
 pub const HIDDEN: &str = "REDACTED";
 
@@ -89,6 +91,19 @@ const ADDRESS: &str = r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@'\x22]+:([^\s:/@'\x22]
 const PEM_BEGIN: &str = r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----";
 const PEM_END: &str = r"-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----";
 
+/// What may stand in a private key besides its code.
+const KEY_HEADERS: &[&str] = &[
+    "Proc-Type:",
+    "DEK-Info:",
+    "Version:",
+    "Comment:",
+    "Charset:",
+    "Hash:",
+];
+
+/// So many letters and digits in a row are no word.
+const CODED_BYTES_MIN: usize = 40;
+
 struct Patterns {
     keys: Regex,
     named: Regex,
@@ -107,6 +122,27 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
         pem_end: Regex::new(PEM_END).ok()?,
     })
 });
+
+/// So much before and after a place is looked through for the ends of a secret that it may lie in: more than the
+/// longest private keys have.
+const REACH_BYTES: usize = 8 * 1024;
+
+/// The lines of `text` around `range`, so many that a secret which reaches into it is seen as one. This and
+/// [`secrets`] are done for every key: it takes about fifty microseconds.
+pub fn reach(text: &ropey::Rope, range: &Range<usize>) -> Range<usize> {
+    let first = floor_to_character(text, range.start.saturating_sub(REACH_BYTES));
+    let last = floor_to_character(text, range.end + REACH_BYTES);
+    let start = line_range(text, first).start;
+    let end = line_range(text, last).end;
+    // A line of any length is not read to its ends.
+    let start = if first - start <= REACH_BYTES {
+        start
+    } else {
+        first
+    };
+    let end = if end - last <= REACH_BYTES { end } else { last };
+    start..end.max(range.end)
+}
 
 /// Where secrets stand in `text`, in order and apart from one another.
 #[must_use]
@@ -163,7 +199,7 @@ pub fn without_secrets(text: &str) -> (String, bool) {
     (shown, !found.is_empty())
 }
 
-/// The insides of private keys; one whose beginning or end is not in the text reaches to the text's.
+/// The insides of private keys; of one whose beginning or end is not in the text, what looks like it.
 fn private_keys(patterns: &Patterns, text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -173,19 +209,49 @@ fn private_keys(patterns: &Patterns, text: &str) -> Vec<Range<usize>> {
             .find(text)
             .is_some_and(|begin| begin.start() < end.start());
         if !begins_before {
-            found.push(0..end.start());
+            let inside_bytes = key_bytes(text[..end.start()].rsplit('\n'));
+            found.push(end.start() - inside_bytes..end.start());
             at = end.end();
         }
     }
     while let Some(begin) = patterns.pem_begin.find_at(text, at) {
         let end = patterns.pem_end.find_at(text, begin.end());
-        let inside = begin.end()..end.map_or(text.len(), |end| end.start());
+        let inside_end = end.map_or_else(
+            || begin.end() + key_bytes(text[begin.end()..].split('\n')),
+            |end| end.start(),
+        );
         at = end.map_or(text.len(), |end| end.end());
-        if !inside.is_empty() {
-            found.push(inside);
+        found.push(begin.end()..inside_end);
+    }
+    found.retain(|inside| !inside.is_empty());
+    found
+}
+
+/// Bytes of `lines`, which go away from the one end of a private key that is known, up to the last that may belong
+/// to it: code and prose that only speak of keys are no part of one.
+fn key_bytes<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
+    let (mut bytes, mut key_bytes) = (0, 0);
+    for (index, line) in lines.enumerate() {
+        let bare = line.trim_matches(|one: char| !one.is_ascii_alphanumeric());
+        if index > 0 && !may_be_of_key(bare) {
+            break;
+        }
+        bytes += line.len() + usize::from(index > 0);
+        if !bare.is_empty() {
+            key_bytes = bytes;
         }
     }
-    found
+    key_bytes
+}
+
+/// Whether `line`, without the marks around it, is one of a private key, as it stands or quoted in code.
+fn may_be_of_key(line: &str) -> bool {
+    let is_coded = |one: char| one.is_ascii_alphanumeric() || "+/=".contains(one);
+    !line.contains(char::is_whitespace)
+        || KEY_HEADERS.iter().any(|header| line.starts_with(header))
+        || line
+            .split(|one| !is_coded(one))
+            .any(|run| run.len() >= CODED_BYTES_MIN)
 }
 
 /// Whether `value` looks drawn by lot: letters and digits mixed, and no word, path or placeholder.
@@ -283,6 +349,42 @@ mod tests {
                 shown,
                 "{case}: nothing is hidden twice"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_without_its_other_end_is_hidden_as_far_as_it_looks_like_one() {
+        let begin = ["-----BEGIN RSA PRIVATE", " KEY-----"].concat();
+        let end = begin.replace("BEGIN", "END");
+        let code = "a8B/".repeat(16);
+        let cases = [
+            (
+                format!("{begin}\n{code}\nab==\n\nall the rest\n"),
+                format!("{begin}REDACTED\n\nall the rest\n"),
+            ),
+            (
+                format!("a b c\n\n{code}\nab==\n{end}"),
+                format!("a b c\n\nREDACTED{end}"),
+            ),
+            (
+                format!("{begin}\nProc-Type: 4,ENCRYPTED\n\n{code}\n"),
+                format!("{begin}REDACTED\n"),
+            ),
+            (
+                format!("'{begin}' . \"\\n\" .\n  '{code}' . \"\\n\" .\nf(a, b)"),
+                format!("'{begin}REDACTED\nf(a, b)"),
+            ),
+            (
+                format!("if is(\"{begin}\"):\n    return True\n"),
+                format!("if is(\"{begin}\"):\n    return True\n"),
+            ),
+            (
+                format!("    return True\nif is(\"{end}\"):"),
+                format!("    return True\nREDACTED{end}\"):"),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_secrets(&text).0, expected, "{text}");
         }
     }
 

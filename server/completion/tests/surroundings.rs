@@ -153,6 +153,80 @@ fn no_secret_enters_a_prompt() {
     );
 }
 
+/// What the model sees before and after `at`, in a window of 600 and 150 bytes.
+fn shown(text: &Rope, at: usize) -> [String; 2] {
+    let budget = Budget {
+        prefix_tokens_max: 200,
+        suffix_tokens_max: 50,
+        context_tokens_max: 0,
+        ..Budget::default()
+    };
+    let context = gather(&document(text), at, None, &Surroundings::default(), &budget);
+    let parts = context.parts();
+    let [.., before, after] = parts.as_slice() else {
+        panic!("a prompt has two parts of its document");
+    };
+    [before.text.clone(), after.text.clone()]
+}
+
+#[test]
+fn a_private_key_that_the_window_cuts_is_hidden_and_gone_on_with_by_nobody() {
+    let mark = |end: &str| format!("  -----{end} RSA {} KEY-----\n", "PRIVATE");
+    let code = "  kLmN0pQrStUvWxYz0123456789abcdefGHIJ+/kLmN0pQrStUvWxYz0123456789ab\n".repeat(50);
+    let text = [
+        "a: 1\nkey: |\n",
+        &mark("BEGIN"),
+        &code,
+        &mark("END"),
+        &"b: 2\n".repeat(400),
+    ]
+    .concat();
+    for text in [text.clone(), text.replace('\n', "\r\n")] {
+        let rope = Rope::from_str(&text);
+        let begin = text.find("kLmN").expect("it is there");
+        let end = text.find("  -----END").expect("it is there");
+        for at in (begin..text.len()).step_by(37) {
+            let shown = shown(&rope, at).concat();
+            assert!(
+                !shown.contains("kLmN") && !shown.contains("6789ab"),
+                "{at}: {shown}"
+            );
+            assert_eq!(shown.contains("REDACTED"), at < end + 600, "{at}: {shown}");
+            let secret = decide(&document(&rope), at, Trigger::Invoked, None);
+            assert_eq!(secret == Decision::Silent(Silence::Secret), at <= end, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_begins_before_the_window_is_hidden() {
+    let value = "kLmN0pQrStUvWxYz0123456789abcdefGHIJ".repeat(9);
+    let filler = "name = call(value)\n".repeat(400);
+    let text = format!("{filler}token = \"{value}\"\n{filler}");
+    let rope = Rope::from_str(&text);
+    let start = text.find("token").expect("it is there");
+    for at in start..start + value.len() + 700 {
+        let shown = shown(&rope, at).concat();
+        assert!(
+            !shown.contains("kLmN") && !shown.contains("GHIJ"),
+            "{at}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn code_that_speaks_of_keys_is_shown_and_gone_on_with() {
+    let mark = format!("-----BEGIN RSA {} KEY-----", "PRIVATE");
+    let text = format!("def is_key(text):\n    return text.startswith(\"{mark}\")\n\n\nprint(1, 2)\nx = \n");
+    let rope = Rope::from_str(&text);
+    let at = text.len() - 1;
+    assert_eq!(shown(&rope, at).concat(), text);
+    assert!(matches!(
+        decide(&document(&rope), at, Trigger::Invoked, None),
+        Decision::Offer(_)
+    ));
+}
+
 #[test]
 fn a_prompt_holds_other_files_as_its_format_has_it() {
     let rope = Rope::from_str(MAIN);
