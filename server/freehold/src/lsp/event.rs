@@ -79,6 +79,8 @@ pub enum Event {
     Configured(Box<Configuration>),
     /// It was looked up whether suggestions are wanted in this document at all.
     Examined { uri: String, excluded: bool },
+    /// Files that say what is kept from the model were changed on the disk.
+    IgnoreFilesChanged,
     /// The engine was looked for.
     EngineAttached(Result<Attached, AttachFailure>),
     /// The engine said how far it is.

@@ -28,7 +28,7 @@ use super::options::Options;
 use super::review_hands::Outgoing;
 use super::review_running::Stoppable;
 use super::status::{self, Status};
-use super::{review, review_handlers, review_report};
+use super::{ignore_files, review, review_handlers, review_report};
 use crate::review::Abilities;
 use crate::review::command::NAMES;
 use crate::review::view::Shown;
@@ -81,6 +81,7 @@ pub fn service(
     .custom_method("textDocument/didOpen", Handlers::did_open)
     .custom_method("textDocument/didChange", Handlers::did_change)
     .custom_method("textDocument/didClose", Handlers::did_close)
+    .custom_method("textDocument/didSave", Handlers::did_save)
     .custom_method("textDocument/inlineCompletion", Handlers::inline_completion)
     .custom_method(
         "workspace/didChangeWorkspaceFolders",
@@ -177,6 +178,9 @@ impl Handlers {
             let pictured = self.reviews.pictured.clone();
             let reports = review_report::report(self.client.clone(), pictured.clone(), abilities);
             tokio::spawn(reports);
+            if abilities.watches_files {
+                tokio::spawn(ignore_files::watch(self.client.clone()));
+            }
             let (client, events) = (self.client.clone(), self.events.clone());
             tokio::spawn(review_report::ask_all(
                 client, asked, events, pictured, abilities, encoding,
@@ -334,6 +338,7 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             TextDocumentSyncOptions {
                 open_close: Some(true),
                 change: Some(TextDocumentSyncKind::Incremental),
+                save: Some(true.into()),
                 ..TextDocumentSyncOptions::default()
             }
             .into(),

@@ -22,6 +22,7 @@ mod folders;
 mod frames;
 mod generation;
 mod handlers;
+mod ignore_files;
 mod known;
 mod options;
 mod pacing;

@@ -80,7 +80,9 @@ impl Handlers {
     /// `workspace/didChangeWatchedFiles`.
     pub async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
         let uris = params.changes.into_iter().map(|change| change.uri.to_string());
-        self.push(ReviewEvent::FilesChanged { uris: uris.collect() });
+        let uris: Vec<String> = uris.collect();
+        self.heed_ignore_files(&uris);
+        self.push(ReviewEvent::FilesChanged { uris });
     }
 
     /// A command of a review, by its name.

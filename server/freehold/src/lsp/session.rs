@@ -200,6 +200,7 @@ impl Session {
             Event::WentOn { id, went_on } => self.went_on(id, went_on, now, effects),
             Event::Configured(configuration) => self.configure(*configuration, now, effects),
             Event::Examined { uri, excluded } => self.examined(&uri, excluded, now, effects),
+            Event::IgnoreFilesChanged => self.examine_all(effects),
             Event::EngineAttached(attached) => self.attach(attached, now, effects),
             Event::EngineChanged { state, model } => {
                 if let Source::Found(found) = &mut self.source {

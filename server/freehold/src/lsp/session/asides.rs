@@ -140,6 +140,7 @@ impl Session {
         if excluded {
             self.end_in(uri, effects);
             self.stop_generations(effects, |generation| generation.uri == uri);
+            self.leave_ahead(effects, |ahead| ahead.is_of(uri));
         } else {
             self.proceed_waiting(now, effects);
         }

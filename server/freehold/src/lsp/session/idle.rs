@@ -164,7 +164,7 @@ impl Session {
         let Some(open) = self.documents.get(&prefetch.uri) else {
             return;
         };
-        if open.document.version() != prefetch.version {
+        if open.document.version() != prefetch.version || open.excluded != Some(false) {
             return;
         }
         let mut text = open.document.text().clone();

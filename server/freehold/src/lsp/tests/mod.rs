@@ -4,6 +4,7 @@ mod ahead;
 mod desk;
 mod elsewhere;
 mod hostile;
+mod ignored;
 mod order;
 mod reading;
 mod review;

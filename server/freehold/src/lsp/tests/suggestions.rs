@@ -114,7 +114,8 @@ async fn the_server_says_what_it_can_do() {
             "positionEncoding": "utf-8",
             "textDocumentSync": {
               "change": 2,
-              "openClose": true
+              "openClose": true,
+              "save": true
             },
             "workspace": {
               "textDocumentContent": {
