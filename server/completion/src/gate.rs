@@ -71,9 +71,9 @@ impl Scores {
 }
 
 /// Where the pieces of a text together are less likely than this, the rest of it is not shown unasked. Of 58
-/// suggestions of a 0.5B model this leaves three fifths of the characters that were typed next and a fifth of those
+/// suggestions of a 0.5B model this leaves two thirds of the characters that were typed next and a third of those
 /// that were not.
-const SURE_MIN: f32 = 0.4;
+const SURE_MIN: f32 = 0.3;
 
 /// What a suggestion is judged by; holds nothing of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
