@@ -12,7 +12,7 @@ use super::folders::{self, Folder};
 use crate::review::uri;
 
 /// The files that name what is kept from the model.
-const IGNORE_FILES: [&str; 2] = [".gitignore", ".freeholdignore"];
+pub const IGNORE_FILES: [&str; 2] = [".gitignore", ".freeholdignore"];
 
 /// A longer ignore file was not written by hand.
 const IGNORE_FILE_BYTES_MAX: u64 = 1 << 20;

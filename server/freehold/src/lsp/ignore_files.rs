@@ -5,15 +5,13 @@ use tower_lsp_server::Client;
 use tower_lsp_server::gen_lsp_types::{DidSaveTextDocumentParams, Registration};
 
 use super::event::Event;
+use super::excluded::IGNORE_FILES;
 use super::handlers::Handlers;
 use crate::review::uri;
 
-/// Their names, as [`super::excluded`] heeds them.
-const NAMES: [&str; 2] = [".gitignore", ".freeholdignore"];
-
 /// Has the editor watch them, wherever they lie.
 pub async fn watch(client: Client) {
-    let watchers = NAMES.map(|name| json!({ "globPattern": format!("**/{name}") }));
+    let watchers = IGNORE_FILES.map(|name| json!({ "globPattern": format!("**/{name}") }));
     let registration = Registration {
         id: "freehold-ignore-files".to_owned(),
         method: "workspace/didChangeWatchedFiles".to_owned(),
@@ -40,7 +38,7 @@ impl Handlers {
 fn is_ignore_file(uri: &str) -> bool {
     let place = uri::place(uri);
     let name = place.rsplit('/').next();
-    name.is_some_and(|name| NAMES.contains(&name))
+    name.is_some_and(|name| IGNORE_FILES.contains(&name))
 }
 
 #[cfg(test)]
