@@ -261,7 +261,7 @@ impl Ends {
             _ if all() => return End::Joined(whole),
             _ => {}
         }
-        let joints = joints(generated, context.suffix.trim_end());
+        let joints = joints(generated, context.following.trim_end());
         let joint = joints
             .into_iter()
             .take(JOINTS_MAX)

@@ -131,6 +131,10 @@ impl Budget {
     }
 }
 
+/// So much of what follows the cursor is known to the finisher, however little of it the model sees: the next line
+/// counts also where it is a table or a long text.
+const FOLLOWING_BYTES_MAX: usize = 8 * 1024;
+
 /// What is known of the place where a suggestion is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
@@ -147,6 +151,8 @@ pub struct Context {
     pub(crate) left_out: Vec<LeftOut>,
     /// The text before and after the cursor without secrets, where it holds any.
     pub(crate) without_secrets: Option<(String, String)>,
+    /// The text after the cursor for the finisher, lines ended by `\n`: it does not depend on what the model sees.
+    pub(crate) following: String,
     /// The whole document, as it stands.
     pub(crate) text: ropey::Rope,
     /// Text that the suggestion begins with: what is selected in the popup.
@@ -213,7 +219,7 @@ impl Context {
 
     /// The cursor's line from the cursor on.
     pub(crate) fn line_after(&self) -> &str {
-        lines::first(&self.suffix)
+        lines::first(&self.following)
     }
 
     /// The nearest line with text above the cursor's.
@@ -223,7 +229,7 @@ impl Context {
 
     /// The nearest line with text below the cursor's.
     pub(crate) fn next_line(&self) -> Option<&str> {
-        lines::next_with_text(&self.suffix)
+        lines::next_with_text(&self.following)
     }
 }
 
@@ -266,6 +272,8 @@ pub fn gather(
     let mut prefix = plain_lines(&text.byte_slice(start..replaced.start).to_string());
     prefix.push_str(&selected);
     let suffix = plain_lines(&text.byte_slice(replaced.end..end).to_string());
+    let following_end = floor_to_character(text, replaced.end + FOLLOWING_BYTES_MAX);
+    let following = plain_lines(&text.byte_slice(replaced.end..following_end).to_string());
     let brackets = Brackets::around(document, &replaced, &selected);
     let line = text.byte_to_line(replaced.start);
     let (related, mut left_out) = related(document, line, surroundings, budget.context_bytes_max());
@@ -287,6 +295,7 @@ pub fn gather(
         without_secrets,
         prefix,
         suffix,
+        following,
         path: document.path.to_owned(),
         workspace: document.workspace.to_owned(),
         text: text.clone(),
@@ -344,19 +353,21 @@ fn secrets_within(text: &ropey::Rope, window: &Range<usize>, shown: &str) -> Vec
         .collect()
 }
 
-/// Where the window ends: at the end of a line if there is one within reach.
+/// Where the window ends: at the end of a line if there is one within reach, and text before it.
 fn window_end(text: &ropey::Rope, cursor: usize, bytes_max: usize) -> usize {
     let latest = cursor + bytes_max;
     if latest >= text.len_bytes() {
         return text.len_bytes();
     }
-    let latest = floor_to_character(text, latest);
+    let latest = floor_to_character(text, latest).max(cursor);
     let line_start = text.line_to_byte(text.byte_to_line(latest));
-    if line_start > cursor {
-        line_start
-    } else {
-        latest.max(cursor)
-    }
+    // A part of a long line says more than nothing.
+    let says_something = line_start > cursor
+        && text
+            .byte_slice(cursor..line_start)
+            .chars()
+            .any(|character| !character.is_whitespace());
+    if says_something { line_start } else { latest }
 }
 
 /// How the brackets stand around a place.

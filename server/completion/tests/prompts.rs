@@ -170,6 +170,22 @@ fn a_window_is_cut_between_characters_where_there_are_no_lines() {
 }
 
 #[test]
+fn a_window_reaches_into_a_long_line_when_nothing_else_follows() {
+    let long = format!("    values = [{}]\n", "1, ü, ".repeat(100));
+    for blank in ["\n", "\n\n  \n", "  \r\n"] {
+        let text = format!("def f():\n    x = 1{blank}{long}");
+        let (_, suffix) = window(&text, text.find('1').expect("it is there") + 1);
+        assert!(
+            suffix.contains("values = [1, ü") && suffix.len() >= 147 - blank.len(),
+            "{suffix:?}"
+        );
+    }
+    // What stands in the cursor's line goes for more than a part of the next.
+    let text = format!("f(x)\n{long}");
+    assert_eq!(window(&text, 3).1, ")\n");
+}
+
+#[test]
 fn the_model_sees_no_carriage_returns() {
     let (prefix, suffix) = window("one\r\ntwo\r\nthree\rfour", 7);
     assert_eq!((prefix.as_str(), suffix.as_str()), ("one\ntw", "o\nthree\nfour"));

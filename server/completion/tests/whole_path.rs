@@ -69,3 +69,18 @@ fn a_suggestion_begins_with_what_is_selected_and_replaces_its_range() {
         })
     );
 }
+
+#[test]
+fn a_next_line_longer_than_the_model_sees_is_not_written_again() {
+    let long = format!("    values = [{}]", "1, 2, ".repeat(100));
+    let before = "def f():\n    first = 0\n    $0";
+    let tokens = ["second = 1\n", &long, "\n"];
+    let suggestion = complete(&format!("{before}\n{long}\n    third = 2\n"), None, &tokens);
+    let text = suggestion.map(|suggestion| suggestion.text);
+    assert_eq!(text.as_deref(), Some("second = 1"));
+    // What goes on after a long line is not left before it.
+    let tokens = ["second = 1\n", "    return second\n"];
+    let suggestion = complete(&format!("{before}\n{long}\n"), None, &tokens);
+    let text = suggestion.map(|suggestion| suggestion.text);
+    assert_eq!(text.as_deref(), Some("second = 1"));
+}
