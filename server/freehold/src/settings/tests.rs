@@ -276,3 +276,12 @@ fn the_reference_page_and_the_schema_are_current() {
     let schema = serde_json::to_string_pretty(&reference::schema_of_file()).expect("serialisable");
     expect_file!["../../../docs/settings.schema.json"].assert_eq(&(schema + "\n"));
 }
+
+#[test]
+fn every_format_is_named_where_one_is_chosen() {
+    let key = KEYS.iter().find(|key| key.name == "endpoint.infill_format");
+    let description = key.expect("a setting").description;
+    for name in engine::catalogue::Catalogue::builtin().fim.keys() {
+        assert!(description.contains(&format!("`{name}`")), "{name}");
+    }
+}

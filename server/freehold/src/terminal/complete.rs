@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use completion::{Budget, Decision, Document, Progress, Shape, Suggestion, Surroundings, Trigger, decide};
+use completion::{Budget, Decision, Progress, Shape, Suggestion, Surroundings, Trigger, decide};
 use engine::{Engine, Usage};
 use host::{Clock, Host, RealHost};
 
@@ -35,37 +35,29 @@ pub fn complete(arguments: &CompleteArguments) -> anyhow::Result<ExitCode> {
     let host: Arc<dyn Host> = Arc::new(RealHost::new());
     let place = Place::parse(&arguments.place)?;
     let source = Source::read(host.as_ref(), &place)?;
-    let document = source.document();
     let started = host.monotonic();
     let mut times = Times::default();
     let paths = Paths::find(host.as_ref())?;
     let settings = settings::load(host.as_ref(), &paths.settings_file)?.settings;
-    let budget = Budget::for_prompt(settings.completion.prompt_tokens_max);
     let outcome = match shape(host.as_ref(), &source, &settings.completion.exclude) {
         Err(silence) => Outcome::silent(silence),
         Ok(shape) => {
-            require_model(host.as_ref(), &paths, arguments.model.as_deref())?;
-            let mut line = ProgressLine::default();
-            let wanted = Wanted {
-                model: arguments.model.as_deref(),
-                ..Wanted::default()
+            let question = Question {
+                source: &source,
+                shape,
+                budget: Budget::for_prompt(settings.completion.prompt_tokens_max),
             };
-            let attached = attach(&host, &paths, wanted, &mut |state| line.show(state));
-            line.clear();
-            let attached = attached?;
-            times.attach = attached.attach_time;
-            times.load = attached.load_time;
-            if arguments.show_prompt {
-                return show_prompt(&attached.engine, &document, source.offset_bytes, shape, budget);
-            }
-            let asking = Asking {
+            let caller = Caller {
                 host: &host,
                 paths: &paths,
-                model: arguments.model.as_deref(),
                 settings: &settings,
-                budget,
+                model: arguments.model.as_deref(),
             };
-            asking.suggest(&attached, &document, source.offset_bytes, shape)?
+            let attached = caller.attach(&mut times)?;
+            if arguments.show_prompt {
+                return question.show_prompt(&attached.engine);
+            }
+            caller.ask(&question, &attached)?
         }
     };
     times.total = host.monotonic() - started;
@@ -98,62 +90,100 @@ fn shape(host: &dyn Host, source: &Source, excluded: &[String]) -> Result<Shape,
     }
 }
 
-/// What is known of who asks whom.
-struct Asking<'a> {
+/// Who asks, and what they have set.
+struct Caller<'a> {
     host: &'a Arc<dyn Host>,
     paths: &'a Paths,
-    model: Option<&'a str>,
     settings: &'a Settings,
-    budget: Budget,
+    /// Which model is asked instead of the usual one.
+    model: Option<&'a str>,
 }
 
-impl Asking<'_> {
+impl Caller<'_> {
+    /// Finds the engine, and says how far it is while it loads.
+    fn attach(&self, times: &mut Times) -> anyhow::Result<Attached> {
+        require_model(self.host.as_ref(), self.paths, self.settings, self.model)?;
+        let mut line = ProgressLine::default();
+        let wanted = Wanted {
+            model: self.model,
+            ..Wanted::default()
+        };
+        let attached = attach(self.host, self.paths, wanted, &mut |state| line.show(state));
+        line.clear();
+        let attached = attached?;
+        times.attach = attached.attach_time;
+        times.load = attached.load_time;
+        Ok(attached)
+    }
+
     /// Asks the engine, and puts that on record if it is to be.
-    fn suggest(
-        &self,
-        attached: &Attached,
-        document: &Document,
-        offset_bytes: usize,
-        shape: Shape,
-    ) -> anyhow::Result<Outcome> {
+    fn ask(&self, question: &Question, attached: &Attached) -> anyhow::Result<Outcome> {
         let engine = attached.engine.clone();
         let host: &dyn Host = self.host.as_ref();
-        let settings = self.settings;
         let store = Store::new(host, self.paths);
         let installed = match self.model {
             Some(name) => store.require(name).ok(),
-            None if settings.endpoint.is_some() => None,
-            None => store.chosen(settings).ok(),
+            None if self.settings.endpoint.is_some() => None,
+            None => store.chosen(self.settings).ok(),
         };
-        let Some(whom) = Whom::of(settings, installed.map(|installed| installed.record.sha256)) else {
-            return suggest(&engine, host, document, offset_bytes, shape, self.budget);
+        let Some(whom) = Whom::of(self.settings, installed.map(|installed| installed.record.sha256)) else {
+            return question.ask(&engine, host);
         };
         let recorder = Arc::new(Recorder::new(Arc::clone(self.host), self.paths.clone()));
         let recorded = Recorded::new(engine, whom, Arc::clone(&recorder), attached.runtime());
-        let outcome = suggest(&recorded, host, document, offset_bytes, shape, self.budget);
+        let outcome = question.ask(&recorded, host);
         recorder.write();
         outcome
     }
 }
 
-/// Prints what the model is shown at the place.
-fn show_prompt(
-    engine: &dyn Engine,
-    document: &Document,
-    offset_bytes: usize,
+/// What is asked.
+struct Question<'a> {
+    source: &'a Source,
     shape: Shape,
     budget: Budget,
-) -> anyhow::Result<ExitCode> {
-    let prepared = prepare(
-        engine,
-        document,
-        offset_bytes,
-        shape,
-        &Surroundings::default(),
-        budget,
-    )?;
-    print(&prompt_view::write(&prepared.context, &prepared.request))?;
-    Ok(ExitCode::SUCCESS)
+}
+
+impl Question<'_> {
+    fn prepare(&self, engine: &dyn Engine) -> anyhow::Result<Prepared> {
+        prepare(
+            engine,
+            &self.source.document(),
+            self.source.offset_bytes,
+            self.shape,
+            &Surroundings::default(),
+            self.budget,
+        )
+    }
+
+    /// Prints what the model is shown at the place.
+    fn show_prompt(&self, engine: &dyn Engine) -> anyhow::Result<ExitCode> {
+        let prepared = self.prepare(engine)?;
+        print(&prompt_view::write(&prepared.context, &prepared.request))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Asks `engine` for a suggestion.
+    fn ask(&self, engine: &dyn Engine, clock: &dyn Clock) -> anyhow::Result<Outcome> {
+        let Prepared {
+            request,
+            mut finisher,
+            description,
+            ..
+        } = self.prepare(engine)?;
+        let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| Progress::Continue)?;
+        let suggestion = finisher.finish();
+        let silent = suggestion
+            .is_none()
+            .then(|| "the model has nothing to add here".to_owned());
+        Ok(Outcome {
+            suggestion,
+            silent,
+            model: Some(description.model),
+            usage: Some(usage),
+            first_token,
+        })
+    }
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
@@ -165,8 +195,12 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Makes sure that there is a model before an engine is started in vain.
-pub(super) fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>) -> anyhow::Result<()> {
-    let settings = settings::load(host, &paths.settings_file)?.settings;
+pub(super) fn require_model(
+    host: &dyn Host,
+    paths: &Paths,
+    settings: &Settings,
+    model: Option<&str>,
+) -> anyhow::Result<()> {
     let needs_none = settings.endpoint.is_some() || engine_process::is_scripted(host);
     if needs_none && model.is_none() {
         return Ok(());
@@ -174,7 +208,7 @@ pub(super) fn require_model(host: &dyn Host, paths: &Paths, model: Option<&str>)
     let store = Store::new(host, paths);
     match model {
         Some(name) => store.require(name),
-        None => store.chosen(&settings),
+        None => store.chosen(settings),
     }
     .map(drop)
 }
@@ -198,42 +232,6 @@ impl Outcome {
             ..Self::default()
         }
     }
-}
-
-/// Asks `engine` for a suggestion.
-fn suggest(
-    engine: &dyn Engine,
-    clock: &dyn Clock,
-    document: &Document,
-    offset_bytes: usize,
-    shape: Shape,
-    budget: Budget,
-) -> anyhow::Result<Outcome> {
-    let Prepared {
-        request,
-        mut finisher,
-        description,
-        ..
-    } = prepare(
-        engine,
-        document,
-        offset_bytes,
-        shape,
-        &Surroundings::default(),
-        budget,
-    )?;
-    let (usage, first_token) = run(engine, clock, request, &mut finisher, &mut |_| Progress::Continue)?;
-    let suggestion = finisher.finish();
-    let silent = suggestion
-        .is_none()
-        .then(|| "the model has nothing to add here".to_owned());
-    Ok(Outcome {
-        suggestion,
-        silent,
-        model: Some(description.model),
-        usage: Some(usage),
-        first_token,
-    })
 }
 
 #[cfg(test)]
@@ -283,15 +281,12 @@ mod tests {
         let outcome = match shape(&host, &source, &["*.sql".to_owned()]) {
             Err(silence) => Outcome::silent(silence),
             Ok(shape) => {
-                let document = source.document();
-                suggest(
-                    engine,
-                    &host,
-                    &document,
-                    source.offset_bytes,
+                let question = Question {
+                    source: &source,
                     shape,
-                    Budget::default(),
-                )?
+                    budget: Budget::default(),
+                };
+                question.ask(engine, &host)?
             }
         };
         assert_eq!(engine.complaints(), Vec::<String>::new());

@@ -169,7 +169,7 @@ impl Fim<'_> {
 impl Model {
     fn find(host: &dyn Host, paths: &Paths, arguments: &FimArguments) -> anyhow::Result<Self> {
         let settings = settings::load(host, &paths.settings_file)?.settings;
-        require_model(host, paths, arguments.model.as_deref())?;
+        require_model(host, paths, &settings, arguments.model.as_deref())?;
         let store = Store::new(host, paths);
         let installed = match &arguments.model {
             Some(name) => Some(store.require(name)?),
