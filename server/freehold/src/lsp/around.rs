@@ -3,6 +3,8 @@
 //! Texts are kept with what stood around their place, not with its position. So edits elsewhere leave them
 //! alone, and undo, typing the same again and deleting back find them.
 
+use std::borrow::Cow;
+
 use completion::Selected;
 use ropey::Rope;
 
@@ -133,13 +135,16 @@ pub struct Fit {
 }
 
 impl Offer {
-    /// `text` was made for the place `around`, where it replaces `covered_bytes` after the cursor.
+    /// `text` was made for the place `around`, where it replaces `covered_bytes` after the cursor. If that is more
+    /// than is looked at, nothing is offered: without what it replaces the text would stand there twice.
     #[must_use]
     pub fn new(around: &Around, text: &str, covered_bytes: usize) -> Self {
+        let covered = around.after().get(..covered_bytes);
+        let text = covered.map_or("", |_| text);
         Self {
             near: Near::of(around, covered_bytes),
             text: text.to_owned(),
-            covered: around.after.get(..covered_bytes).unwrap_or_default().to_owned(),
+            covered: covered.unwrap_or_default().to_owned(),
         }
     }
 
@@ -181,7 +186,8 @@ impl Offer {
     }
 }
 
-/// A text that is being made for a place.
+/// A text that is being made for a place. Its lines end with `\n`, as models write them, whatever those of the document
+/// end with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
     near: Near,
@@ -210,10 +216,10 @@ impl Stream {
     /// How many bytes of it were typed on the way from its place to `around`, if nothing else was.
     #[must_use]
     pub fn typed_bytes(&self, around: &Around) -> Option<usize> {
-        let mut typed = around.typed_since(&self.near, self.text.len());
+        let mut typed = self.typed_since(around, 0);
         let typed_bytes = typed.find_map(|typed| {
             let mut texts = self.texts().into_iter();
-            let text = texts.find(|text| text.starts_with(typed))?;
+            let text = texts.find(|text| text.starts_with(&*typed))?;
             Some(self.text.len() - text.len() + typed.len())
         })?;
         around.inserted_after(&self.near, "").map(|_| typed_bytes)
@@ -231,8 +237,8 @@ impl Stream {
         if self.text.is_empty() {
             return false;
         }
-        let bytes_max = self.text.len() + 4 * TYPED_AHEAD_MAX;
-        let is_overtaken = around.typed_since(&self.near, bytes_max).any(|typed| {
+        let mut typed = self.typed_since(around, 4 * TYPED_AHEAD_MAX);
+        let is_overtaken = typed.any(|typed| {
             let beyond = |text| {
                 typed
                     .strip_prefix(text)
@@ -243,6 +249,22 @@ impl Stream {
                 .any(|text| beyond(text) <= TYPED_AHEAD_MAX)
         });
         is_overtaken && around.inserted_after(&self.near, "").is_some()
+    }
+
+    /// What may have been typed on the way to `around`, up to `ahead_bytes_max` more than what has come.
+    fn typed_since<'a>(
+        &'a self,
+        around: &'a Around,
+        ahead_bytes_max: usize,
+    ) -> impl Iterator<Item = Cow<'a, str>> {
+        let bytes_max = self.text.len() + self.text.matches('\n').count() + ahead_bytes_max;
+        around.typed_since(&self.near, bytes_max).map(|typed| {
+            if typed.contains('\r') {
+                typed.replace("\r\n", "\n").into()
+            } else {
+                typed.into()
+            }
+        })
     }
 
     /// It as it came, and as it is shown: models repeat the indentation before the cursor, and the finisher drops it.
@@ -384,6 +406,14 @@ mod tests {
     }
 
     #[test]
+    fn what_replaces_more_than_is_looked_at_is_not_offered() {
+        let long = format!("f(|{})\n", "a, ".repeat(100));
+        check(&long, "b, c", 301, &long, Some((0, 0, "")));
+        let short = format!("f(|{})\n", "a, ".repeat(10));
+        check(&short, "b, c", 31, &short, Some((0, 31, "b, c")));
+    }
+
+    #[test]
     fn a_stream_agrees_as_long_as_it_may() {
         let made = "let x = |\n";
         let cases = [
@@ -399,6 +429,10 @@ mod tests {
             ("foo", "let y = |\n", false),
             ("foo", "let x = | y\n", false),
             ("foo", "let x =|\n", false),
+            ("\n  y\n", "let x = \n  y|\n", true),
+            ("\n  y\n", "let x = \r\n  y\r\n|\n", true),
+            ("\n  y", "let x = \r\n  yes|\n", true),
+            ("\n  y", "let x = \r\n\r\n|\n", false),
         ];
         for (streamed, now, expected) in cases {
             let mut stream = Stream::new(&around(made));

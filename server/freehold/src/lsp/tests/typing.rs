@@ -117,6 +117,25 @@ async fn a_key_that_agrees_joins_what_is_on_its_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_line_break_joins_what_is_on_its_way_whatever_lines_end_with() {
+    for line_break in ["\n", "\r\n"] {
+        let notation = "fn f() -> i32 {\n    let total = 1;|\n}\n".replace('\n', line_break);
+        let mut user = Typist::new(&notation, holding(&["\n    ", "total"], 1), plain()).await;
+        let first = user.send_question().await;
+        user.desk.until_open_requests(1).await;
+        user.settle().await;
+        user.insert(&format!("{line_break}    ")).await;
+        assert_eq!(user.take(first).await, (None, 1), "{line_break:?}");
+        let second = user.send_question().await;
+        user.settle().await;
+        user.desk.engine.release();
+        assert_eq!(user.take(second).await, some("total", 1), "{line_break:?}");
+        assert_eq!(user.cancelled(), 0, "{line_break:?}");
+        user.leave().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_disagrees_stops_what_is_on_its_way_at_once() {
     let mut user = Typist::new(DOCUMENT, holding(&["a", " + b;"], 1), plain()).await;
     let first = user.send_question().await;
