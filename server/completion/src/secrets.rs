@@ -13,6 +13,9 @@ pub const HIDDEN: &str = "REDACTED";
 /// Bits to a character from which a quoted value looks drawn by lot.
 const ENTROPY_BITS_MIN: f32 = 3.2;
 
+/// Changes from a letter to a digit or back that a value without quotes must have to look drawn by lot.
+const BARE_CHANGES_MIN: usize = 3;
+
 /// Names of files whose whole content is secret.
 const FILE_NAMES: &[&str] = &[
     ".env",
@@ -84,6 +87,10 @@ const KEYS: &str = r"(?x)
 /// A value that is said to be secret: its name, and what stands in quotes after it.
 const NAMED: &str = r#"(?i)(?:passw(?:or)?d|secret|token|api_?-?key|access_?-?key|private_?-?key|auth_?-?key)[a-z0-9_]*["']?\s*(?:[:=]|=>|:=)\s*["']([^"'\s]{12,})["']"#;
 
+/// The same without quotes, alone in its line, as YAML, shells and lists of properties have it: names of values look
+/// like this too, see [`looks_drawn_bare`].
+const BARE: &str = r"(?im)^[ \t]*(?:(?:export|set|env|arg|-)[ \t]+)?[a-z0-9_.-]*(?:passw(?:or)?d|secret|token|api_?-?key|access_?-?key|private_?-?key|auth_?-?key)[a-z0-9_.-]*[ \t]*[:=][ \t]*([^\s'\x22`(){}\[\],;]{12,})[ \t]*(?:#.*)?\r?$";
+
 /// A password in the address of a service.
 const ADDRESS: &str = r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@'\x22]+:([^\s:/@'\x22]{3,})@";
 
@@ -107,6 +114,7 @@ const CODED_BYTES_MIN: usize = 40;
 struct Patterns {
     keys: Regex,
     named: Regex,
+    bare: Regex,
     address: Regex,
     pem_begin: Regex,
     pem_end: Regex,
@@ -117,6 +125,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     Some(Patterns {
         keys: Regex::new(KEYS).ok()?,
         named: Regex::new(NAMED).ok()?,
+        bare: Regex::new(BARE).ok()?,
         address: Regex::new(ADDRESS).ok()?,
         pem_begin: Regex::new(PEM_BEGIN).ok()?,
         pem_end: Regex::new(PEM_END).ok()?,
@@ -161,6 +170,12 @@ pub fn secrets(text: &str) -> Vec<Range<usize>> {
     found.extend(
         values
             .filter(|value| looks_drawn(value.as_str()))
+            .map(|value| value.range()),
+    );
+    let bare_values = patterns.bare.captures_iter(text).filter_map(|found| found.get(1));
+    found.extend(
+        bare_values
+            .filter(|value| looks_drawn_bare(value.as_str()))
             .map(|value| value.range()),
     );
     let passwords = patterns
@@ -261,6 +276,25 @@ fn looks_drawn(value: &str) -> bool {
     has_digit && has_letter && !is_placeholder(value) && entropy_bits(value) >= ENTROPY_BITS_MIN
 }
 
+/// The same for a `value` without quotes, which may as well be the name of one: names have words in them, and few
+/// changes from letters to digits.
+fn looks_drawn_bare(value: &str) -> bool {
+    let is_name = value
+        .chars()
+        .all(|one| one.is_ascii_alphanumeric() || "_.:".contains(one));
+    let has_words = value.contains(['_', '.', ':']);
+    let changes = value
+        .as_bytes()
+        .windows(2)
+        .filter(|two| {
+            let (first, second) = (two[0], two[1]);
+            first.is_ascii_alphabetic() && second.is_ascii_digit()
+                || first.is_ascii_digit() && second.is_ascii_alphabetic()
+        })
+        .count();
+    looks_drawn(value) && changes >= BARE_CHANGES_MIN && !(is_name && has_words)
+}
+
 /// Whether `value` stands for another that is filled in later.
 fn is_placeholder(value: &str) -> bool {
     let lower = value.to_lowercase();
@@ -336,6 +370,9 @@ mod tests {
             ),
             format!("api_key = \"{}\"", "9f8a7b6c5d4e3f2a1b0c"),
             format!("\"clientSecret\": \"{}\"", "Zx81kQpL02mNvB7t"),
+            format!("export API_TOKEN={}", "9f8a7b6c5d4e3f2a"),
+            format!("db:\n  - password: {}  # of staging\n", "Zx81kQpL02mNvB7t"),
+            format!("client.secret = {}\r\n", "x7+K/2pQ9vR4=="),
             format!("postgres://admin:{}@db/x", "hunter2z"),
             format!("s{}{}", "k-proj-", "a8".repeat(16)),
             format!("-----BEGIN RSA {} KEY-----\nMIIE\nabc\n", "PRIVATE"),
@@ -405,6 +442,13 @@ mod tests {
             "token_type = 'access-token-type-bearer'",
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
             "password = 'password1234567'",
+            "token = self.tokens_v2",
+            "    secret = base64_of_sha256_v3",
+            "secretName: my-app-v2-tls-cert3",
+            "token_image: registry/app/v1.2.3-rc1",
+            "tokens = parser3::tokens4::all5",
+            "TOKEN=${GITHUB_TOKEN_1A2B3C}",
+            "password: correct-horse-battery",
         ];
         for case in cases {
             assert_eq!(secrets(case), Vec::<Range<usize>>::new(), "{case}");
