@@ -80,14 +80,18 @@ impl Hands {
                     events.push(Event::Configured(Box::new(configuration)));
                 });
             }
-            Effect::Examine { uri, folders } => {
+            Effect::Examine { uri, lookup, folders } => {
                 let backend = Arc::clone(&self.backend);
                 self.tasks.spawn(async move {
                     let asked = uri.clone();
                     let excluded = blocking(move || backend.is_excluded(&asked, &folders)).await;
                     // What cannot be looked up is kept from the model.
                     let excluded = excluded.unwrap_or(true);
-                    events.push(Event::Examined { uri, excluded });
+                    events.push(Event::Examined {
+                        uri,
+                        lookup,
+                        excluded,
+                    });
                 });
             }
             Effect::Keep(judged) => {

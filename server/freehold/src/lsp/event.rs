@@ -78,7 +78,11 @@ pub enum Event {
     /// The user's own settings were read.
     Configured(Box<Configuration>),
     /// It was looked up whether suggestions are wanted in this document at all.
-    Examined { uri: String, excluded: bool },
+    Examined {
+        uri: String,
+        lookup: u64,
+        excluded: bool,
+    },
     /// Files that say what is kept from the model were changed on the disk.
     IgnoreFilesChanged,
     /// The engine was looked for.
@@ -241,7 +245,11 @@ pub enum Effect {
     /// Read the user's own settings and say [`Event::Configured`].
     Configure,
     /// Look up whether suggestions are wanted in this document and say [`Event::Examined`].
-    Examine { uri: String, folders: Vec<Folder> },
+    Examine {
+        uri: String,
+        lookup: u64,
+        folders: Vec<Folder>,
+    },
     /// Keep on this machine what became of a suggestion.
     Keep(Box<Judged>),
     /// Tell what the model would be shown.

@@ -6,6 +6,7 @@
 mod ahead;
 mod asides;
 mod cursors;
+mod exclusion;
 mod foreseeing;
 mod generating;
 mod idle;
@@ -56,6 +57,8 @@ pub struct Session {
     documents: HashMap<String, OpenDocument>,
     /// How often a document was opened or changed: the larger the number, the more recent.
     touches: u64,
+    /// How often it was looked up what is kept from the model.
+    lookups: u64,
     open: BTreeMap<RequestId, Open>,
     generations: BTreeMap<GenerationId, Generation>,
     generations_begun: GenerationId,
@@ -97,6 +100,8 @@ struct OpenDocument {
     whole: bool,
     /// Whether the user keeps it from the model; nothing until that was looked up.
     excluded: Option<bool>,
+    /// The last lookup of that.
+    lookup: u64,
     known: Known,
     seen: Seen,
     /// The document as others are shown it.
@@ -120,6 +125,7 @@ impl Session {
             configured: false,
             documents: HashMap::new(),
             touches: 0,
+            lookups: 0,
             open: BTreeMap::new(),
             generations: BTreeMap::new(),
             generations_begun: 0,
@@ -199,7 +205,11 @@ impl Session {
             }
             Event::WentOn { id, went_on } => self.went_on(id, went_on, now, effects),
             Event::Configured(configuration) => self.configure(*configuration, now, effects),
-            Event::Examined { uri, excluded } => self.examined(&uri, excluded, now, effects),
+            Event::Examined {
+                uri,
+                lookup,
+                excluded,
+            } => self.examined(&uri, lookup, excluded, now, effects),
             Event::IgnoreFilesChanged => self.examine_all(effects),
             Event::EngineAttached(attached) => self.attach(attached, now, effects),
             Event::EngineChanged { state, model } => {
@@ -242,6 +252,7 @@ impl Session {
             workspace: home.workspace.into(),
             whole,
             excluded: None,
+            lookup: 0,
             known: Known::default(),
             seen: Seen::default(),
             cursors: Cursors::default(),

@@ -116,36 +116,6 @@ impl Session {
         self.proceed_waiting(now, effects);
     }
 
-    /// Has it looked up whether the document `uri` is kept from the model.
-    pub(super) fn examine(&mut self, uri: &str, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Examine {
-            uri: uri.to_owned(),
-            folders: self.folders.clone(),
-        });
-    }
-
-    pub(super) fn examine_all(&mut self, effects: &mut Vec<Effect>) {
-        let all: Vec<String> = self.documents.keys().cloned().collect();
-        for uri in all {
-            self.examine(&uri, effects);
-        }
-    }
-
-    /// Takes in whether the document `uri` is kept from the model.
-    pub(super) fn examined(&mut self, uri: &str, excluded: bool, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(open) = self.documents.get_mut(uri) else {
-            return;
-        };
-        open.excluded = Some(excluded);
-        if excluded {
-            self.end_in(uri, effects);
-            self.stop_generations(effects, |generation| generation.uri == uri);
-            self.leave_ahead(effects, |ahead| ahead.is_of(uri));
-        } else {
-            self.proceed_waiting(now, effects);
-        }
-    }
-
     /// Another model may answer from now on: what this one has said and read is forgotten.
     pub(super) fn forget_model(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         // Ends what runs ahead, too.

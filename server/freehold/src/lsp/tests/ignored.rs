@@ -82,6 +82,22 @@ async fn what_runs_ahead_of_a_file_that_is_kept_from_the_model_from_now_on_is_st
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_asked_for_another_document_meanwhile_is_stopped_too() {
+    let mut script = always(&["a", " + b;"]);
+    script.reply[0].hold_before = Some(1);
+    let mut user = Typist::new(DOCUMENT, script, plain()).await;
+    user.desk.open("b.rs", "fn helper() {}\n").await;
+    let question = user.send_question().await;
+    user.desk.until_open_requests(1).await;
+    exclude(&user.desk, Some("b.rs"));
+    let [(method, params), _] = tellings(".freeholdignore");
+    user.desk.notify(method, &params).await;
+    assert_eq!(user.take(question).await, (None, 1));
+    user.desk.until_open_requests(0).await;
+    user.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_planned_for_a_rest_is_not_done_for_it_either() {
     let prefetch = CompletionSettings {
         prefetch: true,
