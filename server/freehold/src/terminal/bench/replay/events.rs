@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::play::Played;
+use super::tally::dead_since;
 
 /// The events of `played` in the order of time: side, trace, milliseconds since the first of them, and what it
 /// was; separated by tabs.
@@ -22,8 +23,11 @@ pub fn lines(side: &str, played: &Played) -> String {
         let lane = if served.ahead { "ahead" } else { "asked" };
         let end = if served.cancelled { "cancelled" } else { "ended" };
         let took = served.ended.saturating_sub(served.begun).as_millis();
+        let vain = dead_since(served, &played.keys)
+            .map(|milliseconds| format!(", vain for {milliseconds:.0} ms"))
+            .unwrap_or_default();
         let what = format!(
-            "request {lane} {end} after {took} ms: evaluated {}, moved {}, generated {}",
+            "request {lane} {end} after {took} ms: evaluated {}, moved {}, generated {}{vain}",
             served.evaluated_tokens, served.moved_tokens, served.generated_tokens
         );
         events.push((served.begun, what));

@@ -328,7 +328,10 @@ impl Extension {
                 (rested && state.ring.update()).then(|| state.ring.chunks())
             };
             if let Some(chunks) = chunks {
-                self.infill(update_body(&chunks), true, |_| None).await;
+                // A task of its own: what was sent is waited for, and costs what it costs, also when the file is closed.
+                let extension = self.clone();
+                let update = async move { extension.infill(update_body(&chunks), true, |_| None).await };
+                let _ended = tokio::spawn(update).await;
             }
         }
     }

@@ -181,7 +181,7 @@ impl Tally {
 }
 
 /// How long was computed for `served` after a key had made it vain, in milliseconds; nothing if none had.
-fn dead_since(served: &Served, keys: &[Key]) -> Option<f64> {
+pub(super) fn dead_since(served: &Served, keys: &[Key]) -> Option<f64> {
     // What is worked out for the place behind a suggestion is not made vain by keys that go along with that.
     let goes_along = |key: &Key| served.ahead && (key.still || key.takes);
     let during = || {
