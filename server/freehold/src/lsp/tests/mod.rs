@@ -9,7 +9,6 @@ mod order;
 mod reading;
 mod review;
 mod review_files;
-mod review_numbers;
 mod review_refusals;
 mod review_stories;
 mod reviewer;
