@@ -321,18 +321,23 @@ impl Extension {
     async fn turn_ring(self) {
         loop {
             tokio::time::sleep(UPDATE_INTERVAL).await;
-            let now = self.host.monotonic();
-            let chunks = {
-                let mut state = self.lock();
-                let rested = now.saturating_sub(state.last_question) >= REST_MIN;
-                (rested && state.ring.update()).then(|| state.ring.chunks())
-            };
-            if let Some(chunks) = chunks {
-                // A task of its own: what was sent is waited for, and costs what it costs, also when the file is closed.
-                let extension = self.clone();
-                let update = async move { extension.infill(update_body(&chunks), true, |_| None).await };
-                let _ended = tokio::spawn(update).await;
-            }
+            self.update_ring().await;
+        }
+    }
+
+    /// One round of it.
+    async fn update_ring(&self) {
+        let now = self.host.monotonic();
+        let chunks = {
+            let mut state = self.lock();
+            let rested = now.saturating_sub(state.last_question) >= REST_MIN;
+            (rested && state.ring.update()).then(|| state.ring.chunks())
+        };
+        if let Some(chunks) = chunks {
+            // A task of its own: what was sent is waited for, and costs what it costs, also when the file is closed.
+            let extension = self.clone();
+            let update = async move { extension.infill(update_body(&chunks), true, |_| None).await };
+            let _ended = tokio::spawn(update).await;
         }
     }
 
@@ -420,7 +425,44 @@ fn cost(answer: &Value) -> Served {
 
 #[cfg(test)]
 mod tests {
+    use host::MemoryHost;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_the_ring_has_sent_is_counted_though_the_file_is_closed_meanwhile() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = server.local_addr().expect("it has an address");
+        let (sender, _answers) = channel();
+        let mut state = State::new("a.rs");
+        state.ring.suggested(&"line\n".repeat(1000), 500);
+        let host = MemoryHost::new();
+        host.advance(REST_MIN);
+        let extension = Extension {
+            host: Arc::new(host),
+            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            address: format!("http://{address}"),
+            completions: None,
+            sender,
+            state: Arc::new(Mutex::new(state)),
+        };
+        let updating = extension.clone();
+        let ring = tokio::spawn(async move { updating.update_ring().await });
+        let (mut request, _) = server.accept().await.expect("it asks");
+        ring.abort();
+        let _aborted = ring.await;
+        let mut begin = [0; 4];
+        request.read_exact(&mut begin).await.expect("it is still there");
+        assert_eq!(&begin, b"POST");
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+        request.write_all(answer).await.expect("it listens");
+        while extension.lock().running > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(extension.lock().served.len(), 1);
+    }
 
     #[test]
     fn what_is_asked_ahead_is_the_place_after_the_suggestion() {
