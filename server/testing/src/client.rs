@@ -33,7 +33,12 @@ pub struct Client {
 impl Client {
     /// Starts `program` in a folder with these files: paths from there, and their texts.
     pub fn start(program: &Path, files: &[(String, String)]) -> Self {
-        let home = tempfile::tempdir().expect("there is room for a folder");
+        Self::start_within(&std::env::temp_dir(), program, files)
+    }
+
+    /// The same, with all that is written somewhere within `place`.
+    pub fn start_within(place: &Path, program: &Path, files: &[(String, String)]) -> Self {
+        let home = tempfile::tempdir_in(place).expect("there is room for a folder");
         let work = home.path().join("work");
         for (file, text) in files {
             let path = work.join(file);
