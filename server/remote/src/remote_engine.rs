@@ -417,11 +417,8 @@ impl Shared {
                     }
                     starts += 1;
                     self.attach_after(&error, attached).await?;
-                    self.client
-                        .get(&health_url)
-                        .send()
-                        .await
-                        .map_err(|_| Failure::Gone)?
+                    // Whoever is gone again already counts as one more start.
+                    continue;
                 }
             };
             let health: Health = response
