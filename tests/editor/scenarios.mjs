@@ -256,8 +256,9 @@ async function onlyMessage(window, button, expected = /./) {
     return messages[0];
 }
 
-/** A spot where even the smallest model is sure. */
+/** With `begun` behind it, a spot where even the smallest model is sure: before, it takes `b - a` for as likely. */
 const certain = "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    ";
+const begun = "return a ";
 
 /** The text without the blanks at the ends of its lines, which cannot be seen on screen. */
 function flat(text) {
@@ -274,22 +275,22 @@ const suggestionReal = {
     async act({ window, room, shot, note }) {
         await window.waitForStatus(/0\.5b|1\.5b/i);
         await window.focusEnd();
-        await window.type("return ");
+        await window.type(begun);
         const ghost = await window.waitForGhost();
         note(`suggestion: ${JSON.stringify(ghost)}`);
         await shot("real-suggestion");
         await window.press("Tab");
-        const taken = flat(`${certain}return ${ghost}`);
+        const taken = flat(`${certain}${begun}${ghost}`);
         await window.save(file, (text) => flat(text) === taken);
 
         await kill(room, "engine");
         await window.type("\n");
         await window.press("Shift+Tab");
         await window.type("\n\ndef multiply(a, b):\n");
-        const again = await suggestionAfterKill(window, "return ", (text) => text !== "");
+        const again = await suggestionAfterKill(window, begun, (text) => text !== "");
         note(`suggestions lost to the kill: ${again.attempts - 1}; suggestion: ${JSON.stringify(again.ghost)}`);
         await window.press("Tab");
-        await window.save(file, (text) => flat(text).startsWith(taken) && flat(text).endsWith(flat(`return ${again.ghost}`)));
+        await window.save(file, (text) => flat(text).startsWith(taken) && flat(text).endsWith(flat(`${begun}${again.ghost}`)));
     },
 };
 
