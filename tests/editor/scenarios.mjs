@@ -256,7 +256,7 @@ async function onlyMessage(window, button, expected = /./) {
     return messages[0];
 }
 
-/** With `begun` behind it, a spot where even the smallest model is sure: before, it takes `b - a` for as likely. */
+/** With `begun` behind it, a spot where even the smallest model is sure; behind `return ` alone the 0.5B is not. */
 const certain = "def add(a, b):\n    return a + b\n\n\ndef subtract(a, b):\n    ";
 const begun = "return a ";
 

@@ -84,12 +84,16 @@ const KEYS: &str = r"(?x)
   | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
 ";
 
-/// A value that is said to be secret: its name, and what stands in quotes after it.
-const NAMED: &str = r#"(?i)(?:passw(?:or)?d|secret|token|api_?-?key|access_?-?key|private_?-?key|auth_?-?key)[a-z0-9_]*["']?\s*(?:[:=]|=>|:=)\s*["']([^"'\s]{12,})["']"#;
+/// How values are named that are said to be secret.
+const NAMES: &str = r"(?:passw(?:or)?d|secret|token|api_?-?key|access_?-?key|private_?-?key|auth_?-?key)";
 
-/// The same without quotes, alone in its line, as YAML, shells and lists of properties have it: names of values look
-/// like this too, see [`looks_drawn_bare`].
-const BARE: &str = r"(?im)^[ \t]*(?:(?:export|set|env|arg|-)[ \t]+)?[a-z0-9_.-]*(?:passw(?:or)?d|secret|token|api_?-?key|access_?-?key|private_?-?key|auth_?-?key)[a-z0-9_.-]*[ \t]*[:=][ \t]*([^\s'\x22`(){}\[\],;]{12,})[ \t]*(?:#.*)?\r?$";
+/// What stands in quotes after such a name.
+const QUOTED: &str = r#"[a-z0-9_]*["']?\s*(?:[:=]|=>|:=)\s*["']([^"'\s]{12,})["']"#;
+
+/// How a line begins and goes on that is such a name and a value without quotes, as YAML, shells and lists of
+/// properties have them; values may have names that look like this too, see [`looks_drawn_bare`].
+const BARE_BEGIN: &str = r"^[ \t]*(?:(?:export|set|env|arg|-)[ \t]+)?[a-z0-9_.-]*";
+const BARE_VALUE: &str = r"[a-z0-9_.-]*[ \t]*[:=][ \t]*([^\s'\x22`(){}\[\],;]{12,})[ \t]*(?:#.*)?\r?$";
 
 /// A password in the address of a service.
 const ADDRESS: &str = r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@'\x22]+:([^\s:/@'\x22]{3,})@";
@@ -113,7 +117,7 @@ const CODED_BYTES_MIN: usize = 40;
 
 struct Patterns {
     keys: Regex,
-    named: Regex,
+    quoted: Regex,
     bare: Regex,
     address: Regex,
     pem_begin: Regex,
@@ -124,8 +128,8 @@ struct Patterns {
 static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     Some(Patterns {
         keys: Regex::new(KEYS).ok()?,
-        named: Regex::new(NAMED).ok()?,
-        bare: Regex::new(BARE).ok()?,
+        quoted: Regex::new(&format!("(?i){NAMES}{QUOTED}")).ok()?,
+        bare: Regex::new(&format!("(?im){BARE_BEGIN}{NAMES}{BARE_VALUE}")).ok()?,
         address: Regex::new(ADDRESS).ok()?,
         pem_begin: Regex::new(PEM_BEGIN).ok()?,
         pem_end: Regex::new(PEM_END).ok()?,
@@ -164,7 +168,7 @@ pub fn secrets(text: &str) -> Vec<Range<usize>> {
     };
     let mut found: Vec<Range<usize>> = patterns.keys.find_iter(text).map(|key| key.range()).collect();
     let values = patterns
-        .named
+        .quoted
         .captures_iter(text)
         .filter_map(|found| found.get(1));
     found.extend(

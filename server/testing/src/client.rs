@@ -5,27 +5,20 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::Command;
 
-use crate::editor::{Answer, Editor};
-use crate::naive::{Place, Text};
 use serde_json::{Value, json};
 
-/// Far more than anything here takes, so that a server that hangs fails the test and not the whole run.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::editor::Answer;
+use crate::naive::{Place, Text};
+use crate::pipes::Pipes;
 
 /// An editor with open documents, which does what the server asks of it. Paths are those of files from its folder.
 pub struct Client {
     program: PathBuf,
     home: tempfile::TempDir,
-    editor: Editor,
-    child: Child,
-    input: ChildStdin,
-    output: Receiver<Vec<u8>>,
+    pipes: Pipes,
     documents: BTreeMap<String, (i64, Text)>,
     diagnostics: BTreeMap<String, Value>,
 }
@@ -47,28 +40,10 @@ impl Client {
         }
         let script = home.path().join("script.toml");
         std::fs::write(&script, SCRIPT).expect("there is room");
-        let mut child = command(program, home.path(), &["lsp"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut from_program = child.stdout.take().expect("piped");
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 1 << 16];
-            while let Ok(count @ 1..) = from_program.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
         let mut client = Self {
             program: program.to_owned(),
-            input: child.stdin.take().expect("piped"),
+            pipes: Pipes::start(&mut command(program, home.path(), &["lsp"])),
             home,
-            editor: Editor::new(),
-            child,
-            output,
             documents: BTreeMap::new(),
             diagnostics: BTreeMap::new(),
         };
@@ -90,7 +65,7 @@ impl Client {
                 "workspaceFolders": [{ "uri": root, "name": "work" }],
             }),
         );
-        self.notify("initialized", &json!({}));
+        self.pipes.notify("initialized", &json!({}));
     }
 
     /// The program in a terminal beside the editor, in the same folder.
@@ -117,26 +92,14 @@ impl Client {
         self.documents[&self.uri(file)].1.to_string()
     }
 
-    fn send(&mut self, bytes: &[u8]) {
-        self.input.write_all(bytes).expect("the program reads");
-        self.input.flush().expect("the program reads");
-    }
-
-    fn notify(&mut self, method: &str, params: &Value) {
-        let bytes = self.editor.notification(method, params);
-        self.send(&bytes);
-    }
-
     /// Asks, and does not wait for the answer.
     pub fn begin(&mut self, method: &str, params: &Value) -> i64 {
-        let (id, bytes) = self.editor.request(method, params);
-        self.send(&bytes);
-        id
+        self.pipes.begin(method, params)
     }
 
     /// The answer, if it has come.
     pub fn answer(&mut self, id: i64) -> Option<Answer> {
-        self.editor.answer(id)
+        self.pipes.editor.answer(id)
     }
 
     /// Asks, and does what the server asks meanwhile, until it answers.
@@ -160,15 +123,14 @@ impl Client {
 
     /// Takes in what comes next, and does what the server asks.
     fn listen(&mut self) {
-        let bytes = self.output.recv_timeout(PATIENCE).expect("the program goes on");
-        self.editor.receive(&bytes);
-        for (method, params) in self.editor.notifications() {
+        self.pipes.receive();
+        for (method, params) in self.pipes.editor.notifications() {
             if method == "textDocument/publishDiagnostics" {
                 let uri = params["uri"].as_str().expect("a URI").to_owned();
                 self.diagnostics.insert(uri, params["diagnostics"].clone());
             }
         }
-        for (id, method, params) in self.editor.requests() {
+        for (id, method, params) in self.pipes.editor.requests() {
             let result = match method.as_str() {
                 "workspace/applyEdit" => {
                     self.apply(&params["edit"]["documentChanges"]);
@@ -176,8 +138,7 @@ impl Client {
                 }
                 _ => Value::Null,
             };
-            let bytes = self.editor.response(&id, &result);
-            self.send(&bytes);
+            self.pipes.respond(&id, &result);
         }
     }
 
@@ -204,7 +165,7 @@ impl Client {
         text.replace(place(&range["start"]), place(&range["end"]), new_text);
         let document = json!({ "uri": uri, "version": *version });
         let changes = json!([{ "range": range, "text": new_text }]);
-        self.notify(
+        self.pipes.notify(
             "textDocument/didChange",
             &json!({ "textDocument": document, "contentChanges": changes }),
         );
@@ -221,14 +182,16 @@ impl Client {
         let (uri, text) = (self.uri(file), self.on_disk(file));
         self.documents.insert(uri.clone(), (1, Text::new(&text)));
         let document = json!({ "uri": uri, "languageId": "python", "version": 1, "text": text });
-        self.notify("textDocument/didOpen", &json!({ "textDocument": document }));
+        self.pipes
+            .notify("textDocument/didOpen", &json!({ "textDocument": document }));
     }
 
     /// Writes an open document to the disk and says so.
     pub fn save(&mut self, file: &str) {
         std::fs::write(self.work().join(file), self.text(file)).expect("there is room");
         let uri = self.uri(file);
-        self.notify("textDocument/didSave", &json!({ "textDocument": { "uri": uri } }));
+        self.pipes
+            .notify("textDocument/didSave", &json!({ "textDocument": { "uri": uri } }));
     }
 
     /// The hints of a file once there are so many, from top to bottom.
@@ -279,10 +242,8 @@ impl Client {
     }
 
     /// Ends the program in order.
-    pub fn leave(mut self) {
-        assert_eq!(self.result("shutdown", &Value::Null), Value::Null);
-        self.notify("exit", &Value::Null);
-        assert_eq!(self.child.wait().expect("the program ends").code(), Some(0));
+    pub fn leave(self) {
+        assert_eq!(self.pipes.leave().code(), Some(0));
     }
 }
 

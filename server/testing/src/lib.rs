@@ -4,9 +4,11 @@ pub mod client;
 pub mod editor;
 pub mod fixture;
 pub mod naive;
+pub mod pipes;
 pub mod power;
 
 pub use client::Client;
 pub use editor::Editor;
 pub use fixture::Fixture;
+pub use pipes::Pipes;
 pub use power::{Fate, PowerDisk};

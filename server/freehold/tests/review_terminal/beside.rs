@@ -1,6 +1,5 @@
 //! Beside the server of an editor.
 
-use std::io::Write as _;
 use std::process::Stdio;
 
 use serde_json::json;
@@ -15,7 +14,9 @@ fn beside_an_editor_the_terminal_reaches_its_server() {
     let uri = format!("file://{}", place.path("a.txt").display());
     let document =
         json!({ "uri": uri, "languageId": "plaintext", "version": 1, "text": "one\ntwo\nthree\ntyped\n" });
-    server.notify("textDocument/didOpen", &json!({ "textDocument": document }));
+    server
+        .pipes
+        .notify("textDocument/didOpen", &json!({ "textDocument": document }));
     // The patch is made for what the editor has, not for what lies on the disk.
     let patch = PATCH
         .replace("@@ -1,3 +1,3 @@", "@@ -1,4 +1,4 @@")
@@ -39,12 +40,11 @@ fn beside_an_editor_the_terminal_reaches_its_server() {
     assert_eq!(edits["textDocument"], json!({ "uri": uri, "version": 1 }));
     let change = json!({ "range": edits["edits"][0]["range"], "text": edits["edits"][0]["newText"] });
     let versioned = json!({ "uri": uri, "version": 2 });
-    server.notify(
+    server.pipes.notify(
         "textDocument/didChange",
         &json!({ "textDocument": versioned, "contentChanges": [change] }),
     );
-    let response = server.editor.response(&id, &json!({ "applied": true }));
-    server.input.write_all(&response).expect("the program reads");
+    server.pipes.respond(&id, &json!({ "applied": true }));
     let kept = keep.wait_with_output().expect("the program ends");
     assert_eq!(String::from_utf8_lossy(&kept.stdout), "kept\n");
     assert_eq!(
@@ -83,7 +83,9 @@ fn a_second_window_shows_the_review_once_the_first_is_closed() {
     // What is opened meanwhile counts once the review is here.
     let uri = format!("file://{}", place.path("b.txt").display());
     let document = json!({ "uri": uri, "languageId": "plaintext", "version": 1, "text": "beta\n" });
-    second.notify("textDocument/didOpen", &json!({ "textDocument": document }));
+    second
+        .pipes
+        .notify("textDocument/didOpen", &json!({ "textDocument": document }));
     first.leave();
     let state = second.told("freehold/reviewChanged", |state| {
         state["files"].as_array().map(Vec::len) == Some(2)

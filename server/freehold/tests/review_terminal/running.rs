@@ -266,20 +266,18 @@ fn the_editor_shows_a_check_while_it_runs_and_can_stop_it() {
     let mut server = Server::start(&place);
     place.said(&["propose"], PATCH);
     let check = json!({ "command": "freehold.check", "arguments": [{ "change": "c1", "run": "sleep 600" }] });
-    let (id, bytes) = server.editor.request("workspace/executeCommand", &check);
-    server.input.write_all(&bytes).expect("the program reads");
+    let id = server.pipes.begin("workspace/executeCommand", &check);
     let (request, method, params) = server.asked();
     assert_eq!(method, "window/workDoneProgress/create");
-    let response = server.editor.response(&request, &json!(null));
-    server.input.write_all(&response).expect("the program reads");
+    server.pipes.respond(&request, &json!(null));
     let shown = server.told("$/progress", |progress| progress["value"]["kind"] == "begin");
     assert_eq!(shown["value"]["title"], "Running sleep 600");
     assert_eq!(shown["value"]["cancellable"], true);
-    server.notify(
+    server.pipes.notify(
         "window/workDoneProgress/cancel",
         &json!({ "token": params["token"] }),
     );
-    let answer = server.answer(id);
+    let answer = server.pipes.answer(id);
     assert!(
         matches!(&answer, Answer::Result(value) if value["cut"]["why"] == "stopped"),
         "{answer:?}"
@@ -295,7 +293,9 @@ fn a_command_sees_what_the_editor_has_not_saved() {
     std::fs::write(place.path("c.txt"), "saved\n").expect("written");
     let uri = format!("file://{}", place.path("c.txt").display());
     let document = json!({ "uri": uri, "languageId": "plaintext", "version": 1, "text": "typed\n" });
-    server.notify("textDocument/didOpen", &json!({ "textDocument": document }));
+    server
+        .pipes
+        .notify("textDocument/didOpen", &json!({ "textDocument": document }));
     expect![[r#"
         c1: 3 hunks wait for your decision; see `freehold diff`
         `cat c.txt; false` fails with code 1

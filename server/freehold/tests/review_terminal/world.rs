@@ -1,17 +1,12 @@
 //! A workspace, the program in a terminal there, and an editor's server.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use testing::Editor;
+use testing::Pipes;
 use testing::editor::Answer;
-
-/// Far more than anything here takes, so that a server that hangs fails the test and not the whole run.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 pub const PATCH: &str = "\
 --- a/a.txt
@@ -93,10 +88,7 @@ impl Place {
 }
 
 pub struct Server {
-    pub editor: Editor,
-    pub child: Child,
-    pub input: ChildStdin,
-    pub output: Receiver<Vec<u8>>,
+    pub pipes: Pipes,
 }
 
 impl Server {
@@ -125,43 +117,17 @@ impl Server {
 
     /// Starts without waiting for the workspace.
     pub fn connect(place: &Place) -> Self {
-        let mut child = place
-            .program()
-            .arg("lsp")
-            .env("FREEHOLD_IDLE_SECONDS", "5")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut from_program = child.stdout.take().expect("piped");
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 1 << 16];
-            while let Ok(count @ 1..) = from_program.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let input = child.stdin.take().expect("piped");
+        let mut command = place.program();
+        command.arg("lsp").env("FREEHOLD_IDLE_SECONDS", "5");
         let mut server = Self {
-            editor: Editor::new(),
-            child,
-            input,
-            output,
+            pipes: Pipes::start(&mut command),
         };
         let folder = format!("file://{}", place.workspace.path().display());
         let capabilities = json!({ "window": { "workDoneProgress": true }, "workspace": { "applyEdit": true, "workspaceEdit": { "documentChanges": true } } });
         let params = json!({ "processId": null, "rootUri": folder, "capabilities": capabilities });
         server.request("initialize", &params);
-        server.notify("initialized", &json!({}));
+        server.pipes.notify("initialized", &json!({}));
         server
-    }
-
-    pub fn notify(&mut self, method: &str, params: &Value) {
-        let bytes = self.editor.notification(method, params);
-        self.input.write_all(&bytes).expect("the program reads");
-        self.input.flush().expect("the program reads");
     }
 
     pub fn request(&mut self, method: &str, params: &Value) -> Value {
@@ -177,54 +143,35 @@ impl Server {
     }
 
     pub fn try_request(&mut self, method: &str, params: &Value) -> Answer {
-        let (id, bytes) = self.editor.request(method, params);
-        self.input.write_all(&bytes).expect("the program reads");
-        self.input.flush().expect("the program reads");
-        self.answer(id)
-    }
-
-    /// Waits for the answer to a request.
-    pub fn answer(&mut self, id: i64) -> Answer {
-        loop {
-            match self.editor.answer(id) {
-                Some(answer) => return answer,
-                None => self.receive(),
-            }
-        }
+        let id = self.pipes.begin(method, params);
+        self.pipes.answer(id)
     }
 
     /// Waits for a notification of this method that is as `wanted`.
     pub fn told(&mut self, method: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let told = self.editor.notifications();
+            let told = self.pipes.editor.notifications();
             if let Some((_, params)) = told
                 .into_iter()
                 .find(|(name, params)| name == method && wanted(params))
             {
                 return params;
             }
-            self.receive();
+            self.pipes.receive();
         }
     }
 
-    pub fn leave(mut self) {
-        self.request("shutdown", &Value::Null);
-        self.notify("exit", &Value::Null);
-        assert!(self.child.wait().expect("the program ends").success());
-    }
-
-    pub fn receive(&mut self) {
-        let bytes = self.output.recv_timeout(PATIENCE).expect("the program answers");
-        self.editor.receive(&bytes);
+    pub fn leave(self) {
+        assert!(self.pipes.leave().success());
     }
 
     /// Waits for the next request of the server.
     pub fn asked(&mut self) -> (Value, String, Value) {
         loop {
-            if let Some(asked) = self.editor.requests().pop() {
+            if let Some(asked) = self.pipes.editor.requests().pop() {
                 return asked;
             }
-            self.receive();
+            self.pipes.receive();
         }
     }
 }

@@ -9,6 +9,7 @@ mod figures;
 mod freehold_side;
 mod judge;
 mod peer_cache;
+mod peer_extension;
 mod peer_ring;
 mod peer_server;
 mod peer_side;
