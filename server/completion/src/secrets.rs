@@ -141,7 +141,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
 const REACH_BYTES: usize = 8 * 1024;
 
 /// The lines of `text` around `range`, so many that a secret which reaches into it is seen as one. This and
-/// [`secrets`] are done for every key: it takes about fifty microseconds.
+/// [`secrets`] are done for every key: it takes some seventy microseconds.
 pub fn reach(text: &ropey::Rope, range: &Range<usize>) -> Range<usize> {
     let first = floor_to_character(text, range.start.saturating_sub(REACH_BYTES));
     let last = floor_to_character(text, range.end + REACH_BYTES);
