@@ -1,5 +1,6 @@
 //! The work on one request to the engine: decide, gather, render, generate, finish.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use completion::{
 use engine::{
     Description, Engine, Event as EngineEvent, Failure, Lane, Request, Reuse, State, StopReason, Usage,
 };
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::event::{Configuration, Event, Events, Foreseen, Job, Outcome, Piece, WentOn};
@@ -40,9 +42,28 @@ const AHEAD_LIKELIHOOD_MIN: f32 = 0.05;
 /// Pieces that are worked out so at most.
 const AHEAD_PIECES_MAX: usize = 16;
 
-/// Works on `job` to its end and tells what comes through `events`. Dropping the future cancels the engine's
-/// request within milliseconds.
-pub async fn suggest(mut job: Job, events: &Events) {
+/// Works on `job` to its end and tells what comes through `events`, also that nothing does after a panic. Dropping the
+/// future cancels the engine's request within milliseconds.
+pub async fn suggest(job: Job, events: &Events) {
+    let id = job.id;
+    // Nothing of the job is used after a panic.
+    let worked = AssertUnwindSafe(work(job, events)).catch_unwind().await;
+    if worked.is_err() {
+        tracing::error!("the work on a suggestion panicked; whoever waits for it gets none");
+        // Whichever of the two the session still waits for; the other tells it nothing.
+        events.push(Event::Generated {
+            id,
+            outcome: Outcome::Silent,
+            ahead: None,
+        });
+        events.push(Event::WentOn {
+            id,
+            went_on: WentOn::Ended { whole: false },
+        });
+    }
+}
+
+async fn work(mut job: Job, events: &Events) {
     let (id, purpose, trigger) = (job.id, job.purpose, job.trigger);
     let goes_ahead = purpose == Purpose::Ask && trigger == Trigger::Automatic && job.rank == 0;
     let (engine, configuration) = (Arc::clone(&job.engine), Arc::clone(&job.configuration));

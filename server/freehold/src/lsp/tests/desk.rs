@@ -1,7 +1,7 @@
 //! A desk to work at: an editor in memory, the server behind it, and a scripted engine behind that.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -82,6 +82,7 @@ struct Loaded {
     engine: ScriptedEngine,
     state: Arc<Mutex<State>>,
     cancelled: Arc<AtomicUsize>,
+    breaks: Arc<AtomicBool>,
 }
 
 impl Engine for Loaded {
@@ -94,6 +95,7 @@ impl Engine for Loaded {
     }
 
     fn submit(&self, request: Request, mut events: EventSink) -> Ticket {
+        assert!(!self.breaks.load(Ordering::SeqCst), "a test wants a panic here");
         let cancelled = Arc::clone(&self.cancelled);
         let counted = move |event| {
             let stopped = StopReason::Cancelled;
@@ -115,6 +117,8 @@ pub struct Room {
     pub chosen: Mutex<String>,
     /// Requests that were stopped.
     pub cancelled: Arc<AtomicUsize>,
+    /// Whether asking the engine panics.
+    pub breaks: Arc<AtomicBool>,
     pub completion: Mutex<CompletionSettings>,
     /// Documents with this in their URI are kept from the model.
     pub excluded: Mutex<Option<String>>,
@@ -132,6 +136,7 @@ impl Backend for Room {
                 engine: self.engine.clone(),
                 state: Arc::clone(&self.state),
                 cancelled: Arc::clone(&self.cancelled),
+                breaks: Arc::clone(&self.breaks),
             })),
         }
     }
@@ -246,6 +251,7 @@ impl Desk {
             attached: AtomicUsize::new(0),
             chosen: Mutex::new(String::new()),
             cancelled: Arc::default(),
+            breaks: Arc::default(),
             completion: Mutex::new(plain()),
             excluded: Mutex::default(),
             kept: Mutex::default(),

@@ -1,5 +1,6 @@
 //! Suggestions: where they come from, what they look like, and when there is none.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::State;
@@ -346,5 +347,18 @@ async fn a_question_that_nobody_asked_gives_way_to_the_next_one() {
     desk.until_open_requests(1).await;
     desk.engine.release();
     assert_eq!(desk.answer(second).await, item((1, 8), (1, 8), "late"));
+    desk.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_leaves_nobody_waiting() {
+    let mut desk = Desk::new(Setup::default()).await;
+    let uri = desk.open("a.rs", "let x = \n").await;
+    desk.backend.breaks.store(true, Ordering::SeqCst);
+    let id = desk.ask(&uri, (0, 8)).await;
+    assert_eq!(desk.answer(id).await, nothing());
+    desk.backend.breaks.store(false, Ordering::SeqCst);
+    let id = desk.ask(&uri, (0, 8)).await;
+    assert_eq!(desk.answer(id).await, item((0, 8), (0, 8), "said"));
     desk.leave().await;
 }
