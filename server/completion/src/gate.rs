@@ -73,7 +73,7 @@ impl Scores {
 /// Where the pieces of a text together are less likely than this, the rest of it is not shown unasked. In 8 replayed
 /// sessions of a 0.5B model 0.5 saved as many characters as 0.3 and 0.4 did, and showed 299 wrong ones for 1000 typed
 /// instead of 527 and 414 (decision 0007).
-const SURE_MIN: f32 = 0.5;
+const SURE_MIN: f32 = 0.6;
 
 /// What a suggestion is judged by; holds nothing of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

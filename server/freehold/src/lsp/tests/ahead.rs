@@ -25,7 +25,7 @@ fn saying(tokens: &[(&str, f32)], hold_before: Option<usize>) -> Script {
     }
 }
 
-const VALUES: [(&str, f32); 4] = [("val", 48.0), ("ues", 90.0), (".len()", 95.0), (";", 99.0)];
+const VALUES: [(&str, f32); 4] = [("val", 56.0), ("ues", 95.0), (".len()", 98.0), (";", 99.0)];
 
 #[tokio::test(start_paused = true)]
 async fn the_key_that_confirms_what_was_unsure_has_the_rest_without_the_model() {
@@ -103,9 +103,9 @@ async fn what_is_hardly_likely_is_not_worked_out() {
 #[tokio::test(start_paused = true)]
 async fn where_it_was_broken_off_what_is_sure_is_shown() {
     let unsure = [
-        ("val", 48.0),
-        ("ues_of_all", 90.0),
-        (" - ", 10.0),
+        ("val", 56.0),
+        ("ues_of_all", 95.0),
+        (" - ", 8.0),
         ("other", 90.0),
     ];
     let mut user = Typist::new(DOCUMENT, saying(&unsure, Some(3)), plain()).await;
