@@ -19,8 +19,8 @@ impl Scores {
         }
     }
 
-    /// The longest beginning, in bytes of what was generated, that is as likely as not to be right: as far as the
-    /// model gives all its pieces together a probability of [`SURE_MIN`]. Nothing if that is all, so far.
+    /// The longest beginning, in bytes of what was generated, that is more likely right than not: as far as the model
+    /// gives all its pieces together a probability of [`SURE_MIN`]. Nothing if that is all, so far.
     #[must_use]
     pub fn sure_bytes(&self) -> Option<usize> {
         let mut sum = 0.0;
@@ -71,8 +71,8 @@ impl Scores {
 }
 
 /// Where the pieces of a text together are less likely than this, the rest of it is not shown unasked. In 8 replayed
-/// sessions of a 0.5B model 0.5 saved as many characters as 0.3 and 0.4 did, and showed 299 wrong ones for 1000 typed
-/// instead of 527 and 414 (decision 0007).
+/// sessions each step from 0.3 to this one saved as many characters as the one before, and showed at least a fifth
+/// fewer wrong ones (decision 0007).
 const SURE_MIN: f32 = 0.6;
 
 /// What a suggestion is judged by; holds nothing of its text.
