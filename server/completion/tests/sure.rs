@@ -66,7 +66,13 @@ fn a_text_ends_before_what_the_model_is_unsure_of() {
         (
             "python",
             python,
-            &[("print", 0.85), ("(", 0.85), ("items", 0.85), ("[", 0.85), ("0", 0.9)],
+            &[
+                ("print", 0.85),
+                ("(", 0.85),
+                ("items", 0.85),
+                ("[", 0.85),
+                ("0", 0.9),
+            ],
             Some("print(items"),
             4,
         ),

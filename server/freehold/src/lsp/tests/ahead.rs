@@ -102,12 +102,7 @@ async fn what_is_hardly_likely_is_not_worked_out() {
 
 #[tokio::test(start_paused = true)]
 async fn where_it_was_broken_off_what_is_sure_is_shown() {
-    let unsure = [
-        ("val", 56.0),
-        ("ues_of_all", 95.0),
-        (" - ", 8.0),
-        ("other", 90.0),
-    ];
+    let unsure = [("val", 56.0), ("ues_of_all", 95.0), (" - ", 8.0), ("other", 90.0)];
     let mut user = Typist::new(DOCUMENT, saying(&unsure, Some(3)), plain()).await;
     assert_eq!(user.ask().await, (None, 1));
     user.desk.until_open_requests(0).await;
