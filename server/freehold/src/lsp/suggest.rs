@@ -1,6 +1,6 @@
 //! The work on one request to the engine: decide, gather, render, generate, finish.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,13 +71,11 @@ async fn work(mut job: Job, events: &Events) {
     let generated = |outcome, ahead| events.push(Event::Generated { id, outcome, ahead });
     described(engine.as_ref()).await;
     // Reading brackets out of a large document takes up to milliseconds: not on the runtime's threads.
-    let mut prepared = match tokio::task::spawn_blocking(move || prepare(&job)).await {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(outcome)) => return generated(outcome, None),
-        Err(panicked) => {
-            tracing::error!("a prompt could not be prepared: {panicked}");
-            return generated(Outcome::Silent, None);
-        }
+    let prepared = tokio::task::spawn_blocking(move || prepare(&job)).await;
+    // A panic there is one of this work.
+    let mut prepared = match prepared.unwrap_or_else(|error| resume_unwind(error.into_panic())) {
+        Ok(prepared) => prepared,
+        Err(outcome) => return generated(outcome, None),
     };
     if goes_ahead {
         prepared.request.stop.log_probability_min = Some(AHEAD_LIKELIHOOD_MIN.ln());
